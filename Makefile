@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header
+
+.PHONY: help
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Telar needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
+	@echo "• virtual environment"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Install the venv module of Python (Debian: python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $(UV)
+
+$(VENV)/.run: $(UV) requirements/run.txt
+	@echo "• packages, checked against their hashes"
+	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/run.txt
+	@printf '#!/bin/sh\nexec "%s/python" -P -m cli "$$@"\n' "$(abspath $(BIN))" > $(BIN)/telar
+	@echo "$(abspath .)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/telar.pth
+	@chmod +x $(BIN)/telar
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "• tools for tests and checks"
+	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev  ## Install everything into .venv, the command .venv/bin/telar included
+
+.PHONY: lock
+lock: $(UV)  ## Resolve requirements/*.in anew
+	@for set in uv run dev; do $(COMPILE) --upgrade requirements/$$set.in -o requirements/$$set.txt; done
