@@ -51,7 +51,7 @@ class Event(BaseModel):
     key_field: ClassVar[str] = ""
     private_fields: ClassVar[frozenset[str]] = frozenset()
 
-    def __init_subclass__(cls, type: str | None = None, key: str = "") -> None:  # noqa: A002
+    def __init_subclass__(cls, type: str | None = None, key: str = "") -> None:
         super().__init_subclass__()
         cls.event_type, cls.key_field = type, key
 
@@ -60,7 +60,7 @@ class Event(BaseModel):
         cls,
         type: str | None = None,
         key: str = "",
-        **kwargs: Any,  # noqa: A002
+        **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)  # now the fields are known
         cls.private_fields = frozenset(
