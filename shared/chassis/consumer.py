@@ -1,0 +1,167 @@
+"""Consuming: records of other services' topics become intents; the writer keeps the order.
+
+Kafka's own offsets are for display: what was applied is in `streams`. Infrastructure errors park
+nothing: the records are polled again from what is written.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from shared.chassis import metrics
+from shared.chassis.clock import Clock
+from shared.chassis.envelope import Envelope, decode, short
+from shared.chassis.errors import Malformed
+from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store
+from shared.chassis.work import Arrival, Poll, caused_by
+from shared.chassis.writer import Writer
+from shared.model import Context
+
+CONTROL = "telar.control"
+"""The topic on which services ask each other for missing events."""
+
+COMMIT_EVERY = 1.0
+
+log = structlog.get_logger("telar.consumer")
+
+Control = Callable[[Record], Awaitable[None]]
+
+
+class Intake:
+    """One service's consumer: polls, hands to the writer, and notes how far it came."""
+
+    def __init__(  # noqa: PLR0913  the composition of a whole consumer
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        writer: Writer,
+        control: Control,
+    ) -> None:
+        self.group, self.topics = group, [*topics, CONTROL]
+        self.store, self.bus, self.clock, self.writer = store, bus, clock, writer
+        self.control = control
+        self.polled_at = time.monotonic()
+        self._consumer: Consumer | None = None
+        self._offsets: dict[Place, int] = {}
+        self._committed_at = 0.0
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Poll no more; `run` returns once the current batch is written."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Consume until `stop`; a broken consumer is replaced by a new one."""
+        pause = 0.2
+        while not self._stopping:
+            try:
+                await self._step()
+                pause = 0.2
+            except Exception as error:
+                log.warning(
+                    "consumer.restarts", error=type(error).__name__, detail=str(error)[:200]
+                )
+                await self._drop(2.0)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+        await self._drop(3.0)
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago a poll last came back."""
+        return time.monotonic() - self.polled_at
+
+    def lags(self, topic: str) -> bool:
+        """Whether records of this topic still wait in Kafka: a gap may yet close by itself."""
+        lag = self._consumer.lag() if self._consumer else {}
+        return any(behind > 0 for place, behind in lag.items() if place[0] == topic)
+
+    async def _step(self) -> None:
+        if self._consumer is None:
+            self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
+        records = await self._consumer.poll()
+        self.polled_at = time.monotonic()
+        if records:
+            await self._write([record for record in records if record.topic != CONTROL])
+            for record in records:
+                self._offsets[record.topic, record.partition] = record.offset + 1
+                if record.topic == CONTROL:
+                    await self.control(record)
+        await self._report()
+
+    async def _write(self, records: list[Record]) -> None:
+        poll, at = Poll(), self.clock.now()
+        works = [
+            Arrival(_context(decoded, at), record, decoded, poll)
+            for record in records
+            for decoded in [_decode(record)]
+        ]
+        self.writer.submit(works)
+        outcomes = await asyncio.gather(*(work.future for work in works))
+        done = self.clock.now()
+        for work, outcome in zip(works, outcomes, strict=True):
+            metrics.CONSUMED.labels(short(work.record.topic), outcome).inc()
+            if isinstance(work.arrived, Envelope) and outcome == "next":
+                metrics.APPLIED.labels(work.arrived.type).inc()
+                metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
+
+    async def _report(self) -> None:
+        if time.monotonic() - self._committed_at < COMMIT_EVERY or self._consumer is None:
+            return
+        self._committed_at = time.monotonic()
+        for (topic, partition), behind in self._consumer.lag().items():
+            metrics.LAG.labels(short(topic), str(partition)).set(behind)
+        mine = self._consumer.assigned()
+        offsets = {place: offset for place, offset in self._offsets.items() if place in mine}
+        self._offsets.clear()
+        if offsets:
+            await self._commit(offsets)
+
+    async def _commit(self, offsets: Mapping[Place, int]) -> None:
+        assert self._consumer is not None
+        try:
+            await self._consumer.commit(offsets, 5.0)
+        except BusError as error:
+            log.info("consumer.offsets_not_noted", error=str(error)[:200])
+
+    async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        found = {}
+        for topic, partition in places:
+            document = await self.store.get("offsets", f"{topic}/{partition}")
+            if document is not None:
+                found[topic, partition] = int(document["next"])
+        return found
+
+    async def _drop(self, deadline: float) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is None:
+            return
+        try:
+            if self._offsets:
+                mine = consumer.assigned()
+                left = {place: at for place, at in self._offsets.items() if place in mine}
+                await consumer.commit(left, deadline)
+            self._offsets.clear()
+        except BusError:
+            pass  # Kafka's offsets are for display
+        await consumer.close(deadline)
+
+
+def _decode(record: Record) -> Envelope | Malformed:
+    try:
+        return decode(record)
+    except Malformed as error:
+        return error
+
+
+def _context(decoded: Envelope | Malformed, at: "datetime") -> Context:
+    if isinstance(decoded, Envelope):
+        return caused_by(decoded, at)
+    return Context(at=at, actor="service", cause="quarantine", correlation="quarantine")

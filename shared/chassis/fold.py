@@ -1,0 +1,252 @@
+"""Folding intents in memory, one after another, on a copy-on-write overlay. No I/O.
+
+A `Batch` holds what a transaction loaded and what the folded intents made of it. A `Scope` is one
+intent's view of it: its effects join the batch only when the whole intent succeeds. What was not
+loaded is asked for with `Missing`: the writer loads it, for all intents at once, and folds again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.chassis import streams
+from shared.chassis.envelope import Envelope, encode_value, envelope
+from shared.chassis.ports import Document, Drop, Loaded, Put, Write
+from shared.model import Aggregate, Context, Do, Event, Fact, Frozen, Handlers, Require, Step
+
+MAX_ROUNDS = 8
+"""Reactions to reactions; beyond it is a fault of the rules."""
+
+BATCH_BYTES = 4 * 1024 * 1024
+"""A batch is closed once its events are this large: an outbox document is one commit's events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One document: of an aggregate's collection, or one of the chassis's own (kind None)."""
+
+    collection: str
+    id: str
+    kind: Aggregate[Any] | None = field(default=None, compare=False)
+
+
+class Missing(Exception):
+    """These documents must be loaded before this intent can be folded."""
+
+    def __init__(self, refs: Iterable[Ref]) -> None:
+        super().__init__()
+        self.refs = frozenset(refs)
+
+
+class TooManyRounds(Exception):
+    """The rules of a service react to each other without end."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """A document in memory: the version it was loaded with, and its value now."""
+
+    was: int | None
+    value: Any
+    changed: bool = False
+
+
+class Batch:
+    """What one transaction loaded, and what its intents made of it so far."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self.handlers = handlers
+        self.cells: dict[Ref, Cell] = {}
+        self.published: list[Envelope] = []
+        self.bytes = 0
+        self._loaded: dict[Ref, Any] = {}
+
+    def add(self, refs: Iterable[Ref], loaded: Loaded) -> None:
+        """Take in what was loaded; a ref without a document is known to be absent."""
+        for ref in refs:
+            if ref in self.cells:
+                continue
+            document = loaded.get(ref.collection, {}).get(ref.id)
+            was = document.get("version") if document else None
+            self._loaded[ref] = _value(ref, document)
+            self.cells[ref] = Cell(was, self._loaded[ref])
+
+    def reset(self) -> None:
+        """Forget what was folded, keep what was loaded (before folding again)."""
+        self.cells = {ref: Cell(cell.was, self._loaded[ref]) for ref, cell in self.cells.items()}
+        self.published.clear()
+        self.bytes = 0
+
+    def writes(self) -> list[Write]:
+        """Every changed document, whole, one version up."""
+        return [_write(ref, cell) for ref, cell in self.cells.items() if cell.changed]
+
+
+def _value(ref: Ref, document: Document | None) -> Any:
+    if document is None or ref.kind is None:
+        return document
+    return state_of(ref.kind, document)
+
+
+def state_of(aggregate: Aggregate[Any], document: Document) -> Any:
+    """The state that a stored document holds."""
+    fields = {name: value for name, value in document.items() if name in _fields(aggregate)}
+    if "id" in aggregate.state.model_fields:
+        fields["id"] = document["_id"]
+    return aggregate.state.model_validate(fields)
+
+
+def _fields(aggregate: Aggregate[Any]) -> Iterable[str]:
+    return aggregate.state.model_fields.keys()
+
+
+def document_of(aggregate: Aggregate[Any], doc_id: str, state: Frozen, version: int) -> Document:
+    """The document that holds a state: `_id`, `version`, `due` where there is one, its fields."""
+    document: Document = {"_id": doc_id, "version": version}
+    document.update(state.model_dump(exclude={"id"}))
+    due = aggregate.due(state) if aggregate.due else None
+    if due is not None:
+        document["due"] = due
+    return document
+
+
+def _write(ref: Ref, cell: Cell) -> Write:
+    if cell.value is None:
+        return Drop(ref.collection, ref.id, cell.was or 0)
+    version = (cell.was or 0) + 1
+    if ref.kind is not None:
+        return Put(ref.collection, document_of(ref.kind, ref.id, cell.value, version), cell.was)
+    return Put(ref.collection, {**cell.value, "version": version}, cell.was)
+
+
+class Scope:
+    """One intent's view of a batch; a scope within a scope is an attempt that may fail alone."""
+
+    def __init__(self, parent: "Batch | Scope") -> None:
+        self.parent = parent
+        self.batch: Batch = parent.batch if isinstance(parent, Scope) else parent
+        self.values: dict[Ref, Any] = {}
+        self.named: set[Ref] = set()
+        self.events: list[tuple[Event, bytes, Context]] = []
+
+    def need(self, refs: Iterable[Ref]) -> None:
+        """Raise `Missing` for those that were not loaded yet."""
+        if missing := [ref for ref in refs if ref not in self.batch.cells]:
+            raise Missing(missing)
+
+    def read(self, ref: Ref) -> Any:
+        """The value as this intent sees it; None when there is no such document."""
+        scope: Batch | Scope = self
+        while isinstance(scope, Scope):
+            if ref in scope.values:
+                return scope.values[ref]
+            scope = scope.parent
+        self.need([ref])
+        return scope.cells[ref].value
+
+    def put(self, ref: Ref, value: Any) -> None:
+        """Change a document; None deletes it."""
+        self.need([ref])
+        self.values[ref] = value
+
+    def join(self) -> None:
+        """The attempt succeeded: its effects become the parent's."""
+        assert isinstance(self.parent, Scope)
+        self.parent.values.update(self.values)
+        self.parent.named |= self.named
+        self.parent.events += self.events
+
+    def close(self, ids: Iterable[str]) -> None:
+        """The intent succeeded: number its events and give its effects to the batch.
+
+        If it changed any state, every aggregate that it named gets a new version, also one that
+        had nothing to say: or two replicas could each decide on what the other changes.
+        """
+        numbered = self._number(iter(ids))
+        changed = bool(self.values.keys() & self.named)
+        for ref in self.named if changed else ():
+            self.values.setdefault(ref, self.read(ref))
+        for ref, value in self.values.items():
+            cell = self.batch.cells[ref]
+            if value is not None or cell.was is not None or cell.changed:
+                cell.value, cell.changed = value, True
+        self.batch.published += numbered
+
+    def _number(self, ids: "Iterable[str]") -> list[Envelope]:
+        if not self.events:
+            return []
+        self.need({stream_ref(event.stream_key) for event, _, _ in self.events})
+        numbered = []
+        for (event, value, now), event_id in zip(self.events, ids, strict=False):
+            ref = stream_ref(event.stream_key)
+            unnumbered = envelope(event, value, event_id, now)
+            stream, sealed = streams.number(stream_at(self, ref), unnumbered)
+            self.values[ref] = stream
+            self.batch.bytes += len(value)
+            numbered.append(sealed)
+        return numbered
+
+
+def stream_ref(key: str) -> Ref:
+    """The document of positions of a key."""
+    return Ref(streams.COLLECTION, key)
+
+
+def stream_at(scope: Scope, ref: Ref) -> Document:
+    """The positions of a key, also before its first event."""
+    return scope.read(ref) or streams.fresh(ref.id)
+
+
+def refs_of(steps: Sequence[Step]) -> list[Ref]:
+    """The aggregates that these steps name."""
+    return [Ref(step.aggregate.name, step.id, step.aggregate) for step in steps]
+
+
+def run(scope: Scope, steps: Sequence[Step], now: Context) -> None:
+    """Fold steps and, breadth-first, the service's own reactions to what they say."""
+    for _ in range(MAX_ROUNDS):
+        scope.need(refs_of(steps))
+        events = [event for step in steps for event in _step(scope, step, now)]
+        steps = [step for event in events for step in _react(scope.batch.handlers, event, now)]
+        if not steps:
+            return
+    raise TooManyRounds
+
+
+def _step(scope: Scope, step: Step, now: Context) -> list[Event]:
+    ref = Ref(step.aggregate.name, step.id, step.aggregate)
+    scope.named.add(ref)
+    state = scope.read(ref)
+    if isinstance(step, Require):
+        step.check(state, now)
+        return []
+    return _decide(scope, ref, step, now)
+
+
+def _decide(scope: Scope, ref: Ref, step: Do, now: Context) -> list[Event]:
+    state = scope.read(ref)
+    said = step.aggregate.decide(state, step.command, now)
+    for event in said:
+        state = step.aggregate.evolve(state, event)
+        if isinstance(event, Event) and event.event_type:
+            scope.events.append((event, encode_value(event), now))
+    if said:
+        scope.put(ref, state)
+    return [event for event in said if isinstance(event, Event)]
+
+
+def _react(handlers: Handlers, event: Event, now: Context) -> list[Step]:
+    handler = handlers.get(type(event))
+    if handler is None:
+        return []
+    own = Fact(
+        id=now.cause,
+        type=event.event_type or type(event).__name__,
+        at=now.at,
+        topic="",
+        key=event.stream_key if event.event_type else "",
+        sequence=0,
+        partition=-1,
+        correlation=now.correlation,
+    )
+    return handler(event, own)

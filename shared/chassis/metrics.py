@@ -1,0 +1,34 @@
+"""Every metric of the chassis, in one list: its name and what it means. No ids as labels."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+HTTP_SECONDS = Histogram(
+    "telar_http_seconds", "A request, by route", ["method", "route", "status"], buckets=_FAST
+)
+COMMIT_SECONDS = Histogram("telar_commit_seconds", "One transaction, all in", buckets=_FAST)
+BATCH_INTENTS = Histogram("telar_batch_intents", "Intents of one transaction", buckets=_SIZES)
+CONFLICTS = Counter("telar_conflicts_total", "Transactions run again: another was first")
+INTENTS = Counter("telar_intents_total", "Intents committed", ["kind"])
+PUBLISHED = Counter("telar_published_total", "Events acknowledged by Kafka", ["type"])
+PUBLISH_SECONDS = Histogram("telar_publish_seconds", "Commit to acknowledgement", buckets=_FAST)
+PUBLISH_FAILURES = Counter("telar_publish_failures_total", "Batches not acknowledged in time")
+OUTBOX_PENDING = Gauge("telar_outbox_pending", "Commits whose events are not acknowledged yet")
+OUTBOX_AGE = Gauge("telar_outbox_oldest_age_seconds", "Age of the oldest of them")
+CONSUMED = Counter("telar_consumed_total", "Records by what became of them", ["topic", "outcome"])
+APPLIED = Counter("telar_applied_total", "Events applied", ["type"])
+EFFECT_SECONDS = Histogram(
+    "telar_effect_seconds", "Decided in one service until committed in this one", buckets=_FAST
+)
+EVENTS_UNKNOWN = Counter("telar_events_unknown_total", "Events of types unknown here", ["type"])
+REFUSED_EVENTS = Counter("telar_refused_events_total", "Foreseen refusals of events", ["code"])
+HANDLER_FAILURES = Counter("telar_handler_failures_total", "Failed handlers", ["type", "code"])
+QUARANTINED = Counter("telar_quarantined_total", "Records without a place", ["topic", "code"])
+PARKED = Gauge("telar_parked_keys", "Keys that wait", ["reason"])
+LAG = Gauge("telar_consumer_lag_records", "Records not polled yet", ["topic", "partition"])
+GAPS_ASKED = Counter("telar_gaps_asked_total", "Missing events asked for", ["topic"])
+RESENT = Counter("telar_resent_total", "Events sent again for an ask")
+CLOCK_SKEW = Gauge("telar_clock_skew_seconds", "This machine's clock against the database's")
+TICKS = Counter("telar_ticks_total", "Deadlines acted on", ["aggregate"])

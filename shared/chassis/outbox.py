@@ -1,0 +1,147 @@
+"""Publishing: at once after the commit, and again by whoever finds that it was not acknowledged.
+
+The outbox is the log: one document a commit, its events as the bytes that are sent. Only its
+`send_after` ever changes, and it is unset once Kafka acknowledged. There is no leader and no
+lock: duplicates and inversions are harmless to numbered streams.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+import uuid_utils
+
+from shared.chassis import metrics
+from shared.chassis.clock import Clock
+from shared.chassis.envelope import Envelope, encode
+from shared.chassis.ports import Bus, BusError, Document, Producer, Store, StoreError
+
+COLLECTION = "outbox"
+
+GRACE = timedelta(seconds=5)
+"""A commit's own process has so long to send; then everybody may."""
+
+CLAIM = timedelta(seconds=30)
+SEND_DEADLINE = 10.0
+WAITING = 2000
+"""Commits held in memory for sending; beyond it the sweep finds them."""
+
+log = structlog.get_logger("telar.outbox")
+
+
+def outbox_document(published: Sequence[Envelope], at: datetime) -> Document | None:
+    """The outbox document of one commit, or None if nothing is published."""
+    if not published:
+        return None
+    return {
+        "_id": str(uuid_utils.uuid7()),
+        "at": at,
+        "send_after": at + GRACE,
+        "events": [event.to_document() for event in published],
+    }
+
+
+class Publisher:
+    """Sends what this process committed, and sweeps up what nobody's process sent."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock) -> None:
+        self.store, self.bus, self.clock = store, bus, clock
+        self._waiting: deque[tuple[str, datetime, list[Envelope]]] = deque()
+        self._bell = asyncio.Event()
+        self._producer: Producer | None = None
+        self._sending = asyncio.Lock()
+        self._stopping = False
+
+    def offer(self, document: Document, events: list[Envelope]) -> None:
+        """A commit was acknowledged: send its events soon."""
+        if len(self._waiting) < WAITING:
+            self._waiting.append((document["_id"], document["at"], list(events)))
+            self._bell.set()
+
+    async def run(self) -> None:
+        """Send batch after batch until `stop`, and then what still waits."""
+        while self._waiting or not self._stopping:
+            if not self._waiting:
+                self._bell.clear()
+                await self._bell.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), 500))]
+            await self._deliver(batch)
+
+    def stop(self) -> None:
+        """Send what waits, then return from `run`."""
+        self._stopping = True
+        self._bell.set()
+
+    async def send(self, events: Sequence[Envelope]) -> None:
+        """Send these now, in order; `BusError` if not all were acknowledged."""
+        async with self._sending:
+            if self._producer is None:
+                self._producer = await self.bus.producer()
+            await self._producer.send([encode(event) for event in events], SEND_DEADLINE)
+        for event in events:
+            metrics.PUBLISHED.labels(event.type).inc()
+
+    async def close(self, deadline: float) -> None:
+        """Let the producer go."""
+        if self._producer is not None:
+            await self._producer.close(deadline)
+
+    async def _deliver(self, batch: list[tuple[str, datetime, list[Envelope]]]) -> bool:
+        try:
+            await self.send([event for _, _, events in batch for event in events])
+        except BusError as error:
+            metrics.PUBLISH_FAILURES.inc()
+            log.warning("publish.failed", commits=len(batch), error=str(error))
+            return False
+        acknowledged = time.time() + self.clock.offset
+        for _, at, _ in batch:
+            metrics.PUBLISH_SECONDS.observe(max(0.0, acknowledged - at.timestamp()))
+        try:
+            await self.store.clear(COLLECTION, [doc_id for doc_id, _, _ in batch], "send_after")
+        except StoreError:
+            log.warning("publish.unmarked", commits=len(batch))  # sent again: harmless
+        return True
+
+    async def sweep(self) -> int:
+        """Send once what is past its `send_after`; how many commits that were."""
+        found = await self.store.before(COLLECTION, "send_after", self.clock.now(), 100)
+        batch = []
+        for document in found:
+            was = document["send_after"]
+            to = self.clock.now() + CLAIM
+            if await self.store.move(COLLECTION, document["_id"], "send_after", was, to):
+                events = [Envelope.from_document(event) for event in document["events"]]
+                batch.append((document["_id"], document["at"], events))
+        if batch:
+            await self._deliver(batch)
+        return len(batch)
+
+    async def run_sweep(self, every: float = 0.5) -> None:
+        """Sweep for ever; an outage of the store or the bus is only a reason to come back."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                while await self.sweep() == 100:
+                    pass
+                await self._measure()
+            except StoreError:
+                continue
+
+    async def _measure(self) -> None:
+        metrics.OUTBOX_PENDING.set(await self.store.count(COLLECTION, {}, "send_after"))
+        far = datetime.max.replace(tzinfo=UTC)
+        oldest = await self.store.before(COLLECTION, "send_after", far, 1)
+        age = (self.clock.now() - oldest[0]["at"]).total_seconds() if oldest else 0.0
+        metrics.OUTBOX_AGE.set(age)
+        self.backlog_seconds = age
+
+    backlog_seconds: float = 0.0
+
+    @property
+    def overdue(self) -> bool:
+        """Whether so much waits for Kafka that no more commands should be taken."""
+        return self.backlog_seconds > 600

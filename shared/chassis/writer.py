@@ -1,0 +1,290 @@
+"""The one write path: whatever intents wait are folded and committed in one transaction.
+
+    commands ─┐
+    events   ─┼─> up to 500 intents ─> load ─> fold ─> write ─> commit ─> answer, then publish
+    deadlines ┘                         ^ missing? load more, fold again
+
+A refused intent drops out with its own answer; the others go on. A conflict with another replica
+runs the batch again; what named the contended document then goes alone.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import structlog
+import uuid_utils
+
+from shared.chassis import metrics
+from shared.chassis.clock import Clock
+from shared.chassis.contention import closure, isolate, refusal_code
+from shared.chassis.envelope import Envelope
+from shared.chassis.errors import Problem, Unavailable
+from shared.chassis.fold import BATCH_BYTES, Batch, Missing, Ref, Scope
+from shared.chassis.outbox import outbox_document
+from shared.chassis.ports import (
+    Conflict,
+    Document,
+    OutcomeUnknown,
+    Put,
+    Store,
+    StoreError,
+    StoreUnavailable,
+    Transaction,
+    UniqueViolated,
+    Write,
+)
+from shared.chassis.work import Arrival, Work
+from shared.model import Handlers, Refused
+
+MOST_INTENTS = 500
+MOST_FOLDING = 1.0
+"""Seconds after which a batch is closed, so that the rest does not wait for it."""
+
+PATIENCE = 8.0
+"""Seconds for which a batch is run again before its callers are told to come back."""
+
+Offer = Callable[[Document, list[Envelope]], None]
+
+log = structlog.get_logger("telar.writer")
+
+
+class Writer:
+    """Folds and commits the intents of one process, one transaction at a time."""
+
+    def __init__(self, store: Store, clock: Clock, handlers: Handlers, offer: Offer) -> None:
+        self.store, self.clock, self.handlers, self.offer = store, clock, handlers, offer
+        self._commands: deque[Work] = deque()
+        self._arrivals: deque[Work] = deque()
+        self._bell = asyncio.Event()
+        self._stopping = False
+
+    def submit(self, works: Iterable[Work]) -> None:
+        """Queue intents, in order; each one's future tells how it ended."""
+        for work in works:
+            (self._arrivals if isinstance(work, Arrival) else self._commands).append(work)
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Commit batch after batch until `stop`, and then what still waits."""
+        while True:
+            if not self._commands and not self._arrivals:
+                if self._stopping:
+                    return
+                self._bell.clear()
+                await self._bell.wait()
+                continue
+            await self._settle(self._take())
+
+    def stop(self) -> None:
+        """Finish what waits, then return from `run`."""
+        self._stopping = True
+        self._bell.set()
+
+    def abandon(self) -> None:
+        """The deadline is over: nothing that still waits will be written."""
+        for work in [*self._commands, *self._arrivals]:
+            _fail(work, Unavailable("not-ready"))
+
+    def _take(self) -> list[Work]:
+        # A quarter for each kind when both wait: neither starves the other.
+        quarter = MOST_INTENTS // 4
+        arrivals = min(len(self._arrivals), MOST_INTENTS - min(len(self._commands), quarter))
+        commands = min(len(self._commands), MOST_INTENTS - arrivals)
+        works = [self._commands.popleft() for _ in range(commands)]
+        works += [self._arrivals.popleft() for _ in range(arrivals)]
+        return works
+
+    async def _settle(self, works: list[Work]) -> None:
+        """Commit these, in as many transactions as it takes; every future is resolved."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._commit_all(works)
+        except (TimeoutError, OutcomeUnknown) as error:
+            log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
+            _fail_all(works, Unavailable("outcome-unknown"))
+        except (StoreError, Refused, Problem) as error:
+            _fail_all(works, error)
+        except Exception as error:
+            log.exception("batch.failed", intents=len(works))
+            _fail_all(works, error)
+
+    async def _commit_all(self, works: list[Work]) -> None:
+        groups, tries = deque([works]), 0
+        seen: dict[Ref, int | None] = {}
+        while groups:
+            group = groups.popleft()
+            try:
+                left = await self._commit(group, seen)
+            except (Conflict, StoreUnavailable) as error:
+                metrics.CONFLICTS.inc()
+                tries += 1
+                parts = await self._again(group, seen, tries, error)
+                groups.extendleft(reversed(parts))
+            except UniqueViolated as violated:
+                parts = isolate(group, violated)
+                groups.extendleft(reversed(parts))
+                if not parts:
+                    _refuse(group, violated)
+            else:
+                tries = 0
+                if left:
+                    groups.appendleft(left)
+
+    async def _again(
+        self, group: list[Work], seen: dict[Ref, int | None], tries: int, error: StoreError
+    ) -> list[list[Work]]:
+        await asyncio.sleep(min(0.5, 0.004 * 2**tries) * (0.5 + random.random()))  # noqa: S311
+        if tries < 2 or len(group) == 1 or isinstance(error, StoreUnavailable):
+            return [group]
+        contended = await self._changed(seen)
+        hot = closure(group, contended)
+        if not hot or len(hot) == len(group):
+            middle = len(group) // 2
+            return [group[:middle], group[middle:]]
+        return [[work for work in group if work not in hot], *[[work] for work in hot]]
+
+    async def _changed(self, seen: dict[Ref, int | None]) -> set[Ref]:
+        """Which of the documents loaded last time have another version now."""
+        async with self.store.transaction() as transaction:
+            loaded = await transaction.load(_by_collection(seen))
+        now = {ref: loaded.get(ref.collection, {}).get(ref.id, {}).get("version") for ref in seen}
+        return {ref for ref, version in seen.items() if now[ref] != version}
+
+    async def _commit(self, works: list[Work], seen: dict[Ref, int | None]) -> list[Work]:
+        """One transaction. Returns the intents that did not fit into it."""
+        started = time.perf_counter()
+        batch = Batch(self.handlers)
+        async with self.store.transaction() as transaction:
+            outcomes, left = await self._fold(transaction, batch, works)
+            seen.clear()
+            seen.update({ref: cell.was for ref, cell in batch.cells.items()})
+            done = [work for work in works if work in outcomes]
+            document = outbox_document(batch.published, self.clock.now())
+            written = [work for work in done if not isinstance(outcomes[work], Exception)]
+            writes = [*batch.writes(), *_offsets(written)]
+            if document is not None:
+                writes.append(Put("outbox", document))
+            if writes:
+                await transaction.write(writes)
+                await transaction.commit()
+        if document is not None:
+            self.offer(document, batch.published)
+        self._answer(done, outcomes, started)
+        return left
+
+    def _answer(self, done: list[Work], outcomes: dict[Work, Any], started: float) -> None:
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
+        metrics.BATCH_INTENTS.observe(len(done))
+        for work in done:
+            metrics.INTENTS.labels(type(work).__name__).inc()
+            outcome = outcomes[work]
+            if isinstance(outcome, Exception):
+                _fail(work, outcome)
+            elif not work.future.done():
+                work.future.set_result(outcome)
+
+    async def _fold(
+        self, transaction: Transaction, batch: Batch, works: list[Work]
+    ) -> tuple[dict[Work, Any], list[Work]]:
+        missing = {ref for work in works for ref in self._first(work)}
+        while True:
+            if missing:
+                batch.add(missing, await transaction.load(_by_collection(missing)))
+                batch.reset()
+            outcomes, missing, left = self._pass(batch, works)
+            if not missing:
+                return outcomes, left
+
+    def _first(self, work: Work) -> Sequence[Ref]:
+        return work.plan(self.handlers) if isinstance(work, Arrival) else work.wanted()
+
+    def _pass(
+        self, batch: Batch, works: list[Work]
+    ) -> tuple[dict[Work, Any], set[Ref], list[Work]]:
+        """Fold each intent once; collect what any of them still misses."""
+        outcomes: dict[Work, Any] = {}
+        missing: set[Ref] = set()
+        until = time.perf_counter() + MOST_FOLDING
+        for number, work in enumerate(works):
+            if outcomes and (batch.bytes > BATCH_BYTES or time.perf_counter() > until):
+                return outcomes, missing, works[number:]
+            try:
+                outcomes[work] = fold_one(batch, work)
+            except Missing as more:
+                missing |= more.refs
+        return outcomes, missing, []
+
+
+def fold_one(batch: Batch, work: Work) -> Any:
+    """Fold one intent into the batch, whole or not at all; an exception is its outcome."""
+    scope = Scope(batch)
+    try:
+        outcome = work.fold(scope)
+        scope.close(_ids())
+    except Missing:
+        raise
+    except Exception as error:
+        scope = Scope(batch)
+        try:
+            outcome = work.failed(scope, error)
+            scope.close(_ids())
+        except Missing:
+            raise
+        except Exception as final:
+            return final
+    finally:
+        work.named |= scope.named | scope.values.keys()
+    return outcome
+
+
+def _ids() -> Iterable[str]:
+    return (str(make()) for make in repeat(uuid_utils.uuid7))
+
+
+def _by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
+    wanted: dict[str, list[str]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.collection, []).append(ref.id)
+    return wanted
+
+
+def _offsets(done: list[Work]) -> list[Write]:
+    """The next offset of each partition that these arrivals move."""
+    arrived: dict[tuple[str, int], set[int]] = {}
+    polls = {}
+    for work in done:
+        if isinstance(work, Arrival):
+            arrived.setdefault(work.place, set()).add(work.record.offset)
+            polls[work.place] = work.poll
+    return [
+        Put(
+            "offsets",
+            {"_id": f"{place[0]}/{place[1]}", "next": polls[place].next_offset(place, offsets)},
+            versioned=False,
+        )
+        for place, offsets in arrived.items()
+    ]
+
+
+def _refuse(group: list[Work], violated: UniqueViolated) -> None:
+    for work in group:
+        code = refusal_code(work, violated)
+        _fail(work, Refused(code) if code else violated)
+
+
+def _fail(work: Work, error: Exception) -> None:
+    if not work.future.done():
+        work.future.set_exception(error)
+        with contextlib.suppress(Exception):
+            work.future.exception()  # seen: a caller that went away is no leak
+
+
+def _fail_all(works: Iterable[Work], error: Exception) -> None:
+    for work in works:
+        _fail(work, error)
