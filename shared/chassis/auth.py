@@ -157,7 +157,8 @@ class Verifier:
         """Who a token speaks for; a token seen before is only checked for its end."""
         self._keys.refresh()
         if self._generation != self._keys.generation:
-            self._seen, self._generation = {}, self._keys.generation
+            self._seen.clear()
+            self._generation = self._keys.generation
         seen = self._seen.get(token)
         if seen is None:
             claims = self._decode(token)

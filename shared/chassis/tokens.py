@@ -1,7 +1,7 @@
 """The issuer of tokens: its keys in one folder, the public ones published as a key set.
 
-A key's id begins with the second in which it was published: nothing else needs to be kept to know
-which one signs (the newest that every reader has seen) and which one nobody needs any more.
+A key's id begins with the millisecond in which it was published: nothing else needs to be kept to
+know which one signs (the newest that every reader has) and which one nobody needs any more.
 """
 
 import fcntl
@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -24,8 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm
 
-from shared.chassis.auth import ACCESS, ALGORITHM, ISSUER, REFRESH, RELOAD_SECONDS, Kind, Role
-from shared.chassis.auth import Verifier as _Verifier
+from shared.chassis.auth import (
+    ACCESS,
+    ALGORITHM,
+    ISSUER,
+    REFRESH,
+    RELOAD_SECONDS,
+    Kind,
+    Role,
+    Verifier,
+)
 
 KEY_SECONDS = 90 * 24 * 3600
 """A signing key older than this is followed by a new one at the next start."""
@@ -38,11 +47,12 @@ class Issuer:
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._clock = folder, clock
-        self._refresh = _Verifier(folder / JWKS, REFRESH)
+        self._refresh = Verifier(folder / JWKS, REFRESH)
 
     def ensure(self) -> None:
         """Make the folder and the first key, renew one that is old, and publish the set."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
         with self._held():
             kids = self._kids()
             if not kids or self._clock() - published_at(kids[-1]) > KEY_SECONDS:
@@ -54,7 +64,7 @@ class Issuer:
         """Publish a new key, which signs once every reader has it; drop what nobody needs."""
         with self._held():
             kids = self._kids()
-            kept = [kid for kid, heir in zip(kids, kids[1:], strict=False) if self._needed(heir)]
+            kept = [kid for kid, heir in pairwise(kids) if self._needed(heir)]
             for kid in set(kids[:-1]) - set(kept):
                 (self._folder / f"{kid}.pem").unlink()
             return self._add(kept + kids[-1:])
@@ -134,7 +144,7 @@ class Issuer:
 
     def _add(self, kept: list[str]) -> str:
         key = ec.generate_private_key(ec.SECP256R1())
-        kid = f"{int(self._clock()):012d}-{token_hex(4)}"
+        kid = f"{int(self._clock() * 1000):015d}-{token_hex(4)}"
         published = {old: self._public(old) for old in kept}
         self._publish(published | {kid: key.public_key()})  # first: readers know it before it signs
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -169,6 +179,6 @@ class Issuer:
             os.close(lock)
 
 
-def published_at(kid: str) -> int:
-    """The second in which a key was published."""
-    return int(kid.partition("-")[0])
+def published_at(kid: str) -> float:
+    """The instant at which a key was published, in seconds of the epoch."""
+    return int(kid.partition("-")[0]) / 1000
