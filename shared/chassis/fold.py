@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import uuid_utils
+
 from shared.chassis import streams
 from shared.chassis.envelope import Envelope, encode_value, envelope
 from shared.chassis.ports import Document, Drop, Loaded, Put, Write
@@ -128,6 +130,7 @@ class Scope:
         self.values: dict[Ref, Any] = {}
         self.named: set[Ref] = set()
         self.events: list[tuple[Event, bytes, Context]] = []
+        self.numbered: list[Envelope] | None = None
 
     def need(self, refs: Iterable[Ref]) -> None:
         """Raise `Missing` for those that were not loaded yet."""
@@ -149,6 +152,11 @@ class Scope:
         self.need([ref])
         self.values[ref] = value
 
+    def version(self, ref: Ref) -> int:
+        """The version that the document has once what is folded so far is written."""
+        cell = self.batch.cells[ref]
+        return (cell.was or 0) + int(cell.changed)
+
     def join(self) -> None:
         """The attempt succeeded: its effects become the parent's."""
         assert isinstance(self.parent, Scope)
@@ -156,13 +164,19 @@ class Scope:
         self.parent.named |= self.named
         self.parent.events += self.events
 
-    def close(self, ids: Iterable[str]) -> None:
+    def seal(self) -> list[Envelope]:
+        """Give each event of this intent its place in its stream, once."""
+        if self.numbered is None:
+            self.numbered = self._number()
+        return self.numbered
+
+    def close(self) -> None:
         """The intent succeeded: number its events and give its effects to the batch.
 
         If it changed any state, every aggregate that it named gets a new version, also one that
         had nothing to say: or two replicas could each decide on what the other changes.
         """
-        numbered = self._number(iter(ids))
+        numbered = self.seal()
         changed = bool(self.values.keys() & self.named)
         for ref in self.named if changed else ():
             self.values.setdefault(ref, self.read(ref))
@@ -171,18 +185,18 @@ class Scope:
             if value is not None or cell.was is not None or cell.changed:
                 cell.value, cell.changed = value, True
         self.batch.published += numbered
+        self.batch.bytes += sum(len(event.value) for event in numbered)
 
-    def _number(self, ids: "Iterable[str]") -> list[Envelope]:
+    def _number(self) -> list[Envelope]:
         if not self.events:
             return []
         self.need({stream_ref(event.stream_key) for event, _, _ in self.events})
         numbered = []
-        for (event, value, now), event_id in zip(self.events, ids, strict=False):
+        for event, value, now in self.events:
             ref = stream_ref(event.stream_key)
-            unnumbered = envelope(event, value, event_id, now)
+            unnumbered = envelope(event, value, str(uuid_utils.uuid7()), now)
             stream, sealed = streams.number(stream_at(self, ref), unnumbered)
             self.values[ref] = stream
-            self.batch.bytes += len(value)
             numbered.append(sealed)
         return numbered
 

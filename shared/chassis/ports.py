@@ -90,15 +90,22 @@ class Transaction(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Index:
-    """An index of a collection. `only` makes it partial: documents that have this field."""
+    """An index of a collection. `only` makes it partial: documents that have this field.
 
-    collection: str
-    fields: tuple[str, ...]
-    unique: bool = False
-    only: str | None = None
-    expires: bool = False
+    With `expires` a document goes when the instant in its field has passed.
+    """
+
+    def __init__(
+        self,
+        collection: str,
+        *fields: str,
+        unique: bool = False,
+        only: str | None = None,
+        expires: bool = False,
+    ) -> None:
+        self.collection, self.fields = collection, fields
+        self.unique, self.only, self.expires = unique, only, expires
 
     @property
     def name(self) -> str:
@@ -156,6 +163,10 @@ class Store(Protocol):
 
     async def count(self, collection: str, where: Mapping[str, Any], having: str | None) -> int:
         """How many documents equal `where` and have the field `having`."""
+        ...
+
+    async def totals(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The sums of the last numbers given (`out`) and applied (`in`) in `streams`, by topic."""
         ...
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
@@ -255,6 +266,10 @@ class Bus(Protocol):
 
     async def ensure(self, topics: Mapping[str, int]) -> None:
         """Create topics with so many partitions where they are missing; nothing expires."""
+        ...
+
+    async def distinct(self, topic: str) -> int:
+        """Read a whole topic: how many distinct (key, `ce_sequence`) stand in it."""
         ...
 
     async def ping(self) -> None:

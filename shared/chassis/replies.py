@@ -25,7 +25,7 @@ class Stored:
     status: int
     body: bytes
     media_type: str = "application/json"
-    etag: str | None = None
+    position: str | None = None
 
     @classmethod
     def refusal(cls, refused: Refused, correlation: str) -> "Stored":
@@ -75,7 +75,7 @@ class Idempotency:
             return None
         if not hmac.compare_digest(found["digest"], self.digest):
             raise Problem(422, "idempotency-key-reused")
-        return Stored(found["status"], found["body"], found["media_type"], found.get("etag"))
+        return Stored(found["status"], found["body"], found["media_type"], found.get("position"))
 
     def document(self, reply: Stored, at: datetime) -> Document:
         """The reply as it is stored."""
@@ -87,4 +87,4 @@ class Idempotency:
             "media_type": reply.media_type,
             "expires": at + KEPT,
         }
-        return document if reply.etag is None else {**document, "etag": reply.etag}
+        return document if reply.position is None else {**document, "position": reply.position}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from shared.chassis import metrics, parking, streams
-from shared.chassis.envelope import Envelope
-from shared.chassis.errors import Malformed
+from shared.chassis.envelope import Envelope, short
+from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Missing, Ref, Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
 from shared.chassis.replies import Idempotency, Stored
@@ -50,6 +50,7 @@ class CommandWork(Work):
     ) -> None:
         super().__init__(context)
         self.steps, self.reply, self.idempotency = steps, reply, idempotency
+        self.expected: int | None = None
 
     def wanted(self) -> Sequence[Ref]:
         """Its aggregates, and the reply that may be there already."""
@@ -59,10 +60,15 @@ class CommandWork(Work):
         """Answer from the stored reply, or run the steps and store what they answer."""
         if (earlier := self.idempotency.earlier(scope)) is not None:
             return earlier
+        target = refs_of([next(step for step in self.steps if isinstance(step, Do))])[0]
+        scope.need([target])
+        if self.expected is not None and scope.version(target) != self.expected:
+            raise Problem(412, "edited-meanwhile")
         run(scope, self.steps, self.context)
-        target = next(step for step in self.steps if isinstance(step, Do))
-        state = scope.read(refs_of([target])[0])
-        return self._store(scope, self.reply(state))
+        reply = self.reply(scope.read(target))
+        last = {event.key: event for event in scope.seal()}
+        places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
+        return self._store(scope, replace(reply, position=",".join(places) or None))
 
     def failed(self, scope: Scope, error: Exception) -> Stored:
         """A refusal is an answer and is stored; anything else is the caller's 500."""

@@ -14,11 +14,9 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
 from typing import Any
 
 import structlog
-import uuid_utils
 
 from shared.chassis import metrics
 from shared.chassis.clock import Clock
@@ -226,14 +224,14 @@ def fold_one(batch: Batch, work: Work) -> Any:
     scope = Scope(batch)
     try:
         outcome = work.fold(scope)
-        scope.close(_ids())
+        scope.close()
     except Missing:
         raise
     except Exception as error:
         scope = Scope(batch)
         try:
             outcome = work.failed(scope, error)
-            scope.close(_ids())
+            scope.close()
         except Missing:
             raise
         except Exception as final:
@@ -241,10 +239,6 @@ def fold_one(batch: Batch, work: Work) -> Any:
     finally:
         work.named |= scope.named | scope.values.keys()
     return outcome
-
-
-def _ids() -> Iterable[str]:
-    return (str(make()) for make in repeat(uuid_utils.uuid7))
 
 
 def _by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:

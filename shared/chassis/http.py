@@ -1,0 +1,201 @@
+"""HTTP in: one command or one query a function, behind a policy; replies are stored."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from shared.chassis.auth import Caller
+from shared.chassis.errors import Problem, Unavailable
+from shared.chassis.policy import Policy, person_of
+from shared.chassis.query import Page, Paging, Query
+from shared.chassis.replies import Idempotency, Stored
+from shared.chassis.strict import parse
+from shared.chassis.work import CommandWork
+from shared.model import Context, Step, new_id
+
+__all__ = ["Intent", "Page", "Paging", "Query", "Reply", "Router"]
+
+REPLY_DEADLINE = 10.0
+"""Seconds for which a caller waits when it names no shorter time itself."""
+
+Shown = TypeVar("Shown")
+
+
+class Reply(Generic[Shown]):
+    """What a command answers: the bytes that are stored, of this shape."""
+
+
+def _authorise(policy: Policy) -> Callable[..., Any]:
+    async def authorise(request: Request) -> None:
+        runtime = request.app.state.runtime
+        caller: Caller = runtime.verifier.caller(request.headers.get("authorization"))
+        request.state.caller, request.state.person_id = caller, person_of(caller)
+        request.state.context = Context(
+            at=runtime.clock.now(),
+            actor=caller.subject,
+            cause="query",
+            correlation=request.scope["telar.correlation"],
+            on_behalf_of=caller.on_behalf_of,
+            traceparent=request.headers.get("traceparent"),
+        )
+        request.state.guards = policy.check(caller, request.path_params)
+
+    return authorise
+
+
+class StrictRoute(APIRoute):
+    """Reads JSON strictly, before FastAPI sees it."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Wrap FastAPI's handler."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            if request.method in ("POST", "PUT") and (body := await request.body()):
+                media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+                if media != "application/json":
+                    raise Problem(415, "content-type-unsupported")
+                request._json = parse(body)
+            return await handle(request)
+
+        return strict
+
+
+class Router(APIRouter):
+    """Routes that each name their policy and say what they answer."""
+
+    def __init__(self, *, tags: Sequence[str] = ()) -> None:
+        super().__init__(tags=list(tags), route_class=StrictRoute)
+        self.policies: dict[tuple[str, str], Policy] = {}
+
+    def get(self, path: str, *, policy: Policy) -> Any:  # type: ignore[override]
+        """A query."""
+        return self._route("GET", path, policy, 200)
+
+    def post(self, path: str, *, policy: Policy, status: int = 200) -> Any:  # type: ignore[override]
+        """A command."""
+        return self._route("POST", path, policy, status)
+
+    def put(self, path: str, *, policy: Policy, status: int = 200) -> Any:  # type: ignore[override]
+        """A command that replaces what a person edits."""
+        return self._route("PUT", path, policy, status)
+
+    def _route(self, method: str, path: str, policy: Policy, status: int) -> Any:
+        self.policies[method, path] = policy
+
+        def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+            self.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                status_code=status,
+                response_model=_shown(endpoint),
+                dependencies=[Depends(_authorise(policy))],
+                operation_id=endpoint.__name__,
+            )
+            return endpoint
+
+        return register
+
+
+def _shown(endpoint: Callable[..., Any]) -> Any:
+    answer = get_type_hints(endpoint)["return"]
+    is_reply = getattr(answer, "__origin__", None) is Reply
+    return get_args(answer)[0] if is_reply else answer
+
+
+class Commander:
+    """Runs the steps of one request as one intent, once per idempotency key."""
+
+    def __init__(self, request: Request, idempotency: Idempotency, version: int | None) -> None:
+        self._request, self._idempotency, self._version = request, idempotency, version
+        self._runtime = request.app.state.runtime
+        self.caller: Caller = request.state.caller
+        self.person_id: str = request.state.person_id
+        cause = new_id("request", idempotency.id)
+        self.context: Context = replace(request.state.context, cause=cause)
+
+    def new_id(self, name: str) -> str:
+        """An id that a repeat of this request makes again."""
+        return self.context.new_id(name)
+
+    async def run(self, *steps: Step, reply: Callable[[Any], BaseModel]) -> Any:
+        """Fold and commit; answer with `reply` of the first `Do`'s aggregate, stored as bytes."""
+        runtime, key = self._runtime, self._idempotency.id
+        if runtime.publisher.overdue:
+            raise Unavailable("backlog-full", retry_after=10)
+        if key in runtime.in_flight:
+            raise Problem(409, "idempotency-in-progress", headers={"retry-after": "1"})
+        status = self._request.scope["route"].status_code or 200
+        work = CommandWork(
+            self.context,
+            [*self._request.state.guards, *steps],
+            lambda state: Stored(status, reply(state).model_dump_json().encode()),
+            self._idempotency,
+        )
+        work.expected = self._version
+        runtime.in_flight.add(key)
+        work.future.add_done_callback(lambda _: runtime.in_flight.discard(key))
+        runtime.writer.submit([work])
+        return _response(await self._answer(work), work)
+
+    async def _answer(self, work: CommandWork) -> Stored:
+        try:
+            async with asyncio.timeout(_patience(self._request.headers)):
+                return await asyncio.shield(work.future)  # a caller that leaves cancels nothing
+        except TimeoutError:
+            raise Unavailable("outcome-unknown") from None
+
+
+def _response(stored: Stored, work: CommandWork) -> Response:
+    response = Response(stored.body, stored.status, media_type=stored.media_type)
+    if stored.position:
+        response.headers["telar-position"] = stored.position
+    return response
+
+
+def _patience(headers: Mapping[str, str]) -> float:
+    asked = headers.get("telar-timeout-ms", "")
+    if asked.isascii() and asked.isdecimal() and len(asked) < 7:
+        return min(int(asked) / 1000, REPLY_DEADLINE)
+    return REPLY_DEADLINE
+
+
+async def _commander(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(description="8 to 64 of A-Z a-z 0-9 _ -")] = None,
+    if_match: Annotated[str | None, Header(description="The ETag that was read")] = None,
+) -> Commander:
+    if idempotency_key is None:
+        raise Problem(400, "idempotency-key-missing")
+    plain = idempotency_key.replace("-", "").replace("_", "")
+    if not (plain.isascii() and plain.isalnum() and 8 <= len(idempotency_key) <= 64):
+        raise Problem(400, "idempotency-key-malformed")
+    asked = f"{request.method} {request.url.path}\n".encode() + _canonical(request)
+    caller = f"{request.state.caller.subject}/{request.state.person_id}"
+    secret = request.app.state.runtime.secret
+    idempotency = Idempotency.of(caller, idempotency_key, asked, secret)
+    return Commander(request, idempotency, _version(if_match))
+
+
+def _canonical(request: Request) -> bytes:
+    body = getattr(request, "_json", None)
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    number = if_match.removeprefix("W/").strip('"')
+    if not (number.isascii() and number.isdecimal() and len(number) < 18):
+        raise Problem(400, "precondition-malformed")
+    return int(number)
+
+
+Intent = Annotated[Commander, Depends(_commander)]

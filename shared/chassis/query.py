@@ -1,0 +1,139 @@
+"""Reading: one thing, or a page of things by cursor; `after=` waits for a position."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+from fastapi import Depends, Request, Response
+from fastapi import Query as Parameter
+from pydantic import BaseModel
+
+from shared.chassis.errors import Problem
+from shared.chassis.fold import state_of
+from shared.chassis.ports import Store
+from shared.model import Aggregate, Context, Require, Unknown
+
+WAIT_FOR_POSITION = 3.0
+
+State = TypeVar("State", bound=BaseModel)
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some of a list; `next` is the cursor of what follows, if anything does."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class Cursor(BaseModel):
+    """How much of a list, and from where."""
+
+    after: tuple[Any, str] | None
+    limit: int
+
+
+def _cursor(
+    cursor: Annotated[str | None, Parameter(max_length=400)] = None,
+    limit: Annotated[int, Parameter(ge=1, le=100)] = 50,
+) -> Cursor:
+    if cursor is None:
+        return Cursor(after=None, limit=limit)
+    try:
+        value, doc_id, kind = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        value = datetime.fromisoformat(value) if kind == "at" else value
+    except (ValueError, TypeError, binascii.Error):
+        raise Problem(400, "cursor-malformed") from None
+    return Cursor(after=(value, str(doc_id)), limit=limit)
+
+
+Paging = Annotated[Cursor, Depends(_cursor)]
+
+
+def _next(document: Mapping[str, Any], sort: str) -> str:
+    value = document.get(sort)
+    kind = "at" if isinstance(value, datetime) else "plain"
+    return base64.urlsafe_b64encode(orjson.dumps([value, document["_id"], kind])).decode()
+
+
+class Reader:
+    """Reads of one request, behind its policy."""
+
+    def __init__(self, store: Store, response: Response, person_id: str) -> None:
+        self.store, self.person_id = store, person_id
+        self._response = response
+
+    async def get(self, aggregate: Aggregate[Any], doc_id: str, unknown: str = "not-found") -> Any:
+        """The state of one aggregate, its version as ETag; 404 with this code if there is none."""
+        document = await self.store.get(aggregate.name, doc_id)
+        if document is None:
+            raise Unknown(unknown)
+        self._response.headers["etag"] = f'"{document["version"]}"'
+        return state_of(aggregate, document)
+
+    async def find(self, aggregate: Aggregate[Any], doc_id: str) -> Any:
+        """The state of one aggregate, or None."""
+        document = await self.store.get(aggregate.name, doc_id)
+        return None if document is None else state_of(aggregate, document)
+
+    async def page(
+        self,
+        aggregate: Aggregate[Any],
+        where: Mapping[str, Any],
+        paging: Cursor,
+        *,
+        of: Callable[[Any], Item],
+        sort: str = "_id",
+    ) -> Page[Item]:
+        """Those whose fields equal `where` (a list field contains it), by `sort` and id."""
+        found = await self.store.page(
+            aggregate.name, where, sort=sort, after=paging.after, limit=paging.limit + 1
+        )
+        shown = found[: paging.limit]
+        more = _next(shown[-1], sort) if len(found) > paging.limit else None
+        return Page(items=[of(state_of(aggregate, document)) for document in shown], next=more)
+
+
+async def guard(store: Store, guards: Sequence[Require], now: Context) -> None:
+    """Check a policy's guards for a read."""
+    for needed in guards:
+        document = await store.get(needed.aggregate.name, needed.id)
+        state = state_of(needed.aggregate, document) if document else None
+        needed.check(state, now)
+
+
+async def wait_for(store: Store, service: str, position: str) -> bool:
+    """Wait until a position (`topic/key/sequence`) is applied here; False when it takes long."""
+    topic, _, rest = position.partition("/")
+    key, _, number = rest.rpartition("/")
+    if not (topic and key and number.isascii() and number.isdecimal() and len(number) < 18):
+        raise Problem(400, "after-malformed")
+    part = "out" if topic == service else "in"
+    until = asyncio.get_running_loop().time() + WAIT_FOR_POSITION
+    while asyncio.get_running_loop().time() < until:
+        stream = await store.get("streams", key)
+        if stream and stream[part].get(topic, (0,))[0] >= int(number):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def reader(
+    request: Request,
+    response: Response,
+    after: Annotated[str | None, Parameter(max_length=400)] = None,
+) -> Reader:
+    """The dependency behind `Query`: policy's guards first, then the position."""
+    runtime = request.app.state.runtime
+    await guard(runtime.store, request.state.guards, request.state.context)
+    if after:
+        reached = [await wait_for(runtime.store, runtime.name, one) for one in after.split(",")[:8]]
+        response.headers["telar-after"] = "reached" if all(reached) else "not-reached"
+    return Reader(runtime.store, response, request.state.person_id)
+
+
+Query = Annotated[Reader, Depends(reader)]

@@ -1,0 +1,153 @@
+"""A service: routes, handlers, aggregates and settings, as one FastAPI application."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import prometheus_client
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from shared.chassis import edge, logging
+from shared.chassis.auth import Verifier
+from shared.chassis.http import Router
+from shared.chassis.operations import operations
+from shared.chassis.ports import Bus, Index, Store
+from shared.chassis.runtime import Runtime
+from shared.chassis.settings import ServiceSettings
+from shared.model import Aggregate, Handlers
+
+__all__ = ["Index", "Service"]
+
+VERSION = "0.1.0"
+
+Configure = Callable[[FastAPI, Any], None]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of. Nothing connects before `app` is started."""
+
+    name: str
+    settings: type[ServiceSettings]
+    routers: Sequence[Router]
+    handlers: Handlers
+    aggregates: Sequence[Aggregate[Any]]
+    indexes: Sequence[Index] = field(default_factory=list)
+    configure: Configure | None = None
+    lifespan: Lifespan | None = None
+
+    def run(self) -> None:
+        """Serve until SIGTERM; returns within 10 seconds of it."""
+        settings = self.settings()
+        logging.configure(self.name, settings.log_format)
+        uvicorn.run(
+            self.app(settings),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=65,
+        )
+
+    def app(
+        self, settings: ServiceSettings, store: Store | None = None, bus: Bus | None = None
+    ) -> FastAPI:
+        """The application; a store and a bus of a test's own may be handed in."""
+        runtime = Runtime(
+            self.name,
+            store=store or _mongo(self, settings),
+            bus=bus or _kafka(settings),
+            verifier=Verifier(settings.jwks),
+            handlers=self.handlers,
+            aggregates=self.aggregates,
+            indexes=self.indexes,
+            partitions=settings.partitions,
+        )
+        app = self._routes(self._lifespan(runtime))
+        app.state.runtime, app.state.verifier = runtime, runtime.verifier
+        if self.configure is not None:
+            self.configure(app, settings)
+        return app
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made without a server."""
+        return self._routes(None).openapi()
+
+    def _lifespan(self, runtime: Runtime) -> Lifespan:
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            await runtime.start()
+            try:
+                if self.lifespan is None:
+                    yield
+                else:
+                    async with self.lifespan(app):
+                        yield
+            finally:
+                await runtime.stop()
+
+        return lifespan
+
+    def _routes(self, lifespan: Lifespan | None) -> FastAPI:
+        app = FastAPI(
+            title=f"Telar {self.name}",
+            version=VERSION,
+            lifespan=lifespan,
+            docs_url=None,
+            redoc_url=None,
+        )
+        edge.install(app)
+        _health(app)
+        for router in [*self.routers, operations(self.name)]:
+            _every_route_has_a_policy(router)
+            app.include_router(router)
+        return app
+
+
+def _every_route_has_a_policy(router: Router) -> None:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            for method in route.methods or ():
+                if (method, route.path) not in router.policies:
+                    raise TypeError(f"{method} {route.path} names no policy")
+
+
+def _health(app: FastAPI) -> None:
+    @app.get("/livez", include_in_schema=False)
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        faults = await app.state.runtime.faults()
+        return JSONResponse({"ready": not faults, "faults": faults}, 503 if faults else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        latest = prometheus_client.generate_latest()
+        return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    @app.get("/version", include_in_schema=False)
+    async def version() -> dict[str, str]:
+        return {"name": app.title, "version": VERSION}
+
+
+def _mongo(service: Service, settings: ServiceSettings) -> Store:
+    from shared.chassis.mongo import MongoStore  # noqa: PLC0415  not needed for OpenAPI or tests
+
+    return MongoStore(settings.mongo, settings.database or f"telar_{service.name}")
+
+
+def _kafka(settings: ServiceSettings) -> Bus:
+    from shared.chassis.kafka import KafkaBus  # noqa: PLC0415  not needed for OpenAPI or tests
+
+    return KafkaBus(settings.kafka)
