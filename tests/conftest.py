@@ -1,0 +1,23 @@
+"""What a test may do follows from its folder: unit and contract tests cannot open a socket."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+WITHOUT_SERVERS = {"unit", "contract"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        # Unix sockets stay allowed (--allow-unix-socket): an event loop wakes itself through one.
+        if folder in WITHOUT_SERVERS:
+            item.add_marker(pytest.mark.disable_socket)
+        else:
+            item.add_marker(pytest.mark.integration)
