@@ -36,7 +36,7 @@ class World:
         waiting = deque((0, step) for step in steps)
         while waiting:
             depth, step = waiting.popleft()
-            assert depth <= ROUNDS, "reactions never end"
+            assert depth < ROUNDS, "reactions never end"
             key = (step.aggregate.name, step.id)
             if isinstance(step, Require):
                 step.check(states.get(key), now)
