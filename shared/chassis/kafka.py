@@ -249,10 +249,15 @@ class KafkaBus:
         seen: set[tuple[bytes | None, bytes]] = set()
         try:
             await _within(10.0, client.start(), "read")
-            await _within(60.0, _read(client, topic, seen), "read")
+            await _within(60.0, _read(client, await self._places(topic), seen), "read")
         finally:
             await _stop(client, 2.0)
         return len(seen)
+
+    async def _places(self, topic: str) -> list[TopicPartition]:
+        async with self._admin() as admin:
+            found = await admin.describe_topics([topic])
+        return [TopicPartition(topic, one["partition"]) for one in found[0]["partitions"]]
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
@@ -280,10 +285,10 @@ class KafkaBus:
 
 
 async def _read(
-    client: AIOKafkaConsumer, topic: str, seen: set[tuple[bytes | None, bytes]]
+    client: AIOKafkaConsumer,
+    places: list[TopicPartition],
+    seen: set[tuple[bytes | None, bytes]],
 ) -> None:
-    await client.topics()  # fetches the metadata that the next line reads
-    places = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
     if not places:
         return
     client.assign(places)

@@ -20,7 +20,9 @@ def configure(service: str, log_format: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    render: list[Any] = [structlog.dev.ConsoleRenderer()]
+    render: list[Any] = [
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    ]
     if log_format == "json":
         plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         render = [
