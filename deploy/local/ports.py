@@ -9,6 +9,10 @@ from collections.abc import Iterable
 _RANDOM = range(15000, 30000)
 
 
+class NoPorts(Exception):
+    """The machine has no ports left for this."""
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen here now."""
     with socket.socket() as probe:
@@ -28,7 +32,7 @@ def some(count: int) -> list[int]:
             found.append(port)
         if len(found) == count:
             return found
-    raise RuntimeError(f"fewer than {count} ports are free on this machine")
+    raise NoPorts(f"fewer than {count} ports are free on this machine")
 
 
 def block(first: int, count: int, step: int = 20, tries: int = 50) -> range:
@@ -37,7 +41,7 @@ def block(first: int, count: int, step: int = 20, tries: int = 50) -> range:
         ports = range(base, base + count)
         if all_free(ports):
             return ports
-    raise RuntimeError(f"no {count} ports in a row are free from {first} up")
+    raise NoPorts(f"no {count} ports in a row are free from {first} up")
 
 
 def all_free(ports: Iterable[int]) -> bool:

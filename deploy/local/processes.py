@@ -167,7 +167,7 @@ def _spawn(program: Program, log: Path, on_orphaned: int) -> subprocess.Popen[by
             os._exit(1)
 
     with log.open("ab") as output:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own command lines
             program.argv,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,0 +1,63 @@
+"""Tables: drawn on a terminal, plain aligned lines elsewhere."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.stack import Stack
+
+_COLOURS = {"ready": "green", "ok": "green", "failed": "red", "bad": "red", "stopped": "dim"}
+
+
+def table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under heads; a word that is a state has its colour."""
+    if not console.is_terminal:
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        for row in (heads, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            print("  ".join(cells).rstrip(), file=console.file)
+        return
+    drawn = Table(*heads, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    for row in rows:
+        drawn.add_row(*(_coloured(cell) for cell in row))
+    console.print(drawn)
+
+
+def _coloured(cell: str) -> str:
+    colour = _COLOURS.get(cell)
+    return f"[{colour}]{cell}[/{colour}]" if colour else cell
+
+
+def welcome(console: Console, stack: Stack) -> None:
+    """Where everything is, and what to try next."""
+    rows = [("gateway", stack.gateway), ("  documents", f"{stack.gateway}/docs")]
+    rows += [
+        (name, " ".join(urls)) for name, urls in sorted(stack.services.items()) if name != "gateway"
+    ]
+    rows += [("Kafka", stack.kafka), ("MongoDB", stack.mongo), ("data", str(stack.data))]
+    console.print()
+    table(console, ("what", "where"), rows)
+    telar = _telar()
+    tries = (
+        (f"{telar} token --role operator", 'a token: curl -H "Authorization: Bearer $(…)"'),
+        (f"{telar} demo", "a programme from call to trade fair, with its numbers"),
+        (f"{telar} status", "processes, memory, restarts"),
+        (f"{telar} logs grants -f", "the log of a service"),
+    )
+    width = max(len(command) for command, _ in tries)
+    console.print("\nTry next:")
+    for command, what in tries:
+        console.print(f"  {command:<{width}}  {what}", markup=False, highlight=False)
+
+
+def _telar() -> str:
+    """The command as one can type it here."""
+    installed = Path(sys.executable).with_name("telar")
+    if shutil.which("telar") == str(installed):
+        return "telar"
+    return min(os.path.relpath(installed), str(installed), key=len)
