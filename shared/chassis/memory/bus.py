@@ -57,6 +57,12 @@ class MemoryBus:
             for group in self._members:
                 self._deal(group)
 
+    async def distinct(self, topic: str) -> int:
+        """How many distinct (key, `ce_sequence`) stand in a topic."""
+        return len(
+            {(one.key, dict(one.headers).get("ce_sequence")) for one in self.records(topic)}
+        )
+
     async def ping(self) -> None:
         """Whether it answers."""
         async with self.faults.around("ping"):

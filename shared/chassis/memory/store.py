@@ -113,6 +113,15 @@ class MemoryStore:
             found = [row for row in self.all(collection) if matches(row, where)]
             return sum(having is None or has(row, having) for row in found)
 
+    async def totals(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The sums of the last numbers given and applied, by topic."""
+        sums: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        for stream in self.all("streams"):
+            for part, total in zip(("out", "in"), sums, strict=True):
+                for topic, place in stream[part].items():
+                    total[topic] = total.get(topic, 0) + place[0]
+        return sums
+
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
         """Note the indexes; a collection is there when it is written."""
         async with self.faults.around("ensure"):
