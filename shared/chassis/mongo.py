@@ -1,27 +1,32 @@
-"""MongoDB behind the store port. The only module that imports Motor and PyMongo.
+"""MongoDB as the store of one service; nothing else imports Motor or PyMongo.
 
-Snapshot reads and majority writes in every transaction. After a write error the server has aborted
-the transaction, so nothing goes on in it: the error says whether to run it again.
+PyMongo says                              the core hears
+----------------------------------------  ----------------------------------
+TransientTransactionError, WriteConflict  Conflict: run it again
+duplicate `_id`, no such version          Conflict: somebody was first
+duplicate in another unique index         UniqueViolated, with the document
+UnknownTransactionCommitResult            (the commit alone, again) OutcomeUnknown
+no connection, no primary, no answer      StoreUnavailable
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from bson.codec_options import CodecOptions
-from motor.motor_asyncio import (
-    AsyncIOMotorClient,
-    AsyncIOMotorClientSession,
-    AsyncIOMotorCollection,
-    AsyncIOMotorDatabase,
-)
-from pymongo import DeleteOne, InsertOne, ReplaceOne
-from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError, PyMongoError
+import bson
+import pymongo
+from bson.errors import InvalidDocument
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, errors
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.chassis import mongo_queries as queries
+from shared.chassis.patience import Aside, Conversation, in_thread
 from shared.chassis.ports import (
     Conflict,
     Document,
@@ -32,164 +37,47 @@ from shared.chassis.ports import (
     Put,
     StoreError,
     StoreUnavailable,
-    Transaction,
-    UniqueViolated,
     Write,
 )
 
-COMMIT_PATIENCE = 5.0
-"""Seconds for which a commit of unknown outcome is repeated (it is safe to repeat)."""
-
-_DUPLICATE, _CONFLICT, _NAMESPACE_EXISTS = 11000, 112, 48
+COMMIT_DEADLINE = 5.0  # seconds for which a commit without an answer is sent again
+_INDEX_BUILD, _ORDERLY = 600.0, 1.0
+_CLOSED = errors.InvalidOperation
+_NO_ANSWER = (errors.ConnectionFailure, errors.ExecutionTimeout, errors.WTimeoutError, _CLOSED)
 
 Database = AsyncIOMotorDatabase[Document]
-Collection = AsyncIOMotorCollection[Document]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say a driver's error in the words of the port. Its text may hold values: it is dropped."""
-    try:
-        yield
-    except PyMongoError as error:
-        raise _translate(error) from error
-
-
-def _translate(error: PyMongoError) -> StoreError:
-    name = type(error).__name__
-    code = getattr(error, "code", None)
-    if error.has_error_label("TransientTransactionError") or code == _CONFLICT:
-        return Conflict(name)
-    if isinstance(error, DuplicateKeyError):
-        return Conflict(name)
-    return StoreUnavailable(name)
-
-
-class MongoTransaction:
-    """Reads and writes of one session, strictly one after another."""
-
-    def __init__(self, database: Database, session: AsyncIOMotorClientSession) -> None:
-        self._database, self._session = database, session
-        self.committed = False
-
-    async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
-        """One round trip a collection."""
-        loaded: Loaded = {}
-        with _translated():
-            for name, ids in wanted.items():
-                found = self._database[name].find(
-                    {"_id": {"$in": list(ids)}}, session=self._session
-                )
-                loaded[name] = {doc["_id"]: doc for doc in await found.to_list(None)}
-        return loaded
-
-    async def write(self, writes: Sequence[Write]) -> None:
-        """One bulk a collection; ordered, so that an error names its operation."""
-        by_collection: dict[str, list[Write]] = {}
-        for one in writes:
-            by_collection.setdefault(one.collection, []).append(one)
-        for name, group in by_collection.items():
-            await self._bulk(name, group)
-
-    async def _bulk(self, name: str, group: list[Write]) -> None:
-        operations = [_operation(one) for one in group]
-        try:
-            with _translated():
-                result = await self._database[name].bulk_write(operations, session=self._session)
-        except StoreError as error:
-            if isinstance(error.__cause__, BulkWriteError):
-                raise _bulk_error(name, group, error.__cause__) from error
-            raise
-        met = sum(isinstance(one, Put) and one.was is not None and one.versioned for one in group)
-        dropped = sum(isinstance(one, Drop) for one in group)
-        unversioned = sum(isinstance(one, Put) and not one.versioned for one in group)
-        replaced = result.matched_count + result.upserted_count
-        if replaced != met + unversioned or result.deleted_count != dropped:
-            raise Conflict("another version")
-
-    async def commit(self) -> None:
-        """Commit; an unknown outcome is asked again until it is known or the patience is over."""
-        until = asyncio.get_running_loop().time() + COMMIT_PATIENCE
-        while True:
-            try:
-                await self._session.commit_transaction()
-            except PyMongoError as error:
-                known = not error.has_error_label("UnknownTransactionCommitResult")
-                if known:
-                    raise _translate(error) from error
-                if asyncio.get_running_loop().time() > until:
-                    raise OutcomeUnknown(type(error).__name__) from error
-                await asyncio.sleep(0.05)
-            else:
-                self.committed = True
-                return
-
-
-def _operation(one: Write) -> Any:
-    if isinstance(one, Drop):
-        return DeleteOne({"_id": one.id, "version": one.was})
-    doc_id = one.document["_id"]
-    if not one.versioned:
-        return ReplaceOne({"_id": doc_id}, one.document, upsert=True)
-    if one.was is None:
-        return InsertOne(one.document)
-    return ReplaceOne({"_id": doc_id, "version": one.was}, one.document)
-
-
-def _bulk_error(name: str, group: list[Write], error: BulkWriteError) -> StoreError:
-    details = error.details or {}
-    for fault in details.get("writeErrors", []):
-        keys = fault.get("keyPattern") or {}
-        if fault.get("code") == _DUPLICATE and list(keys) != ["_id"]:
-            culprit = group[fault["index"]]
-            doc_id = culprit.id if isinstance(culprit, Drop) else culprit.document["_id"]
-            return UniqueViolated(name, doc_id, "_".join(keys))
-        if fault.get("code") in (_DUPLICATE, _CONFLICT):
-            return Conflict(type(error).__name__)
-    if error.has_error_label("TransientTransactionError"):
-        return Conflict(type(error).__name__)
-    codes = [fault.get("code") for fault in details.get("writeErrors", [])]
-    return StoreError(f"{name}: write errors {codes}")
+Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne
 
 
 class MongoStore:
-    """One database of a replica set."""
+    """The database of one service. Majority writes and reads; instants are UTC."""
 
     def __init__(self, uri: str, database: str) -> None:
         self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             uri,
+            tz_aware=True,
+            tzinfo=UTC,
+            w="majority",
+            readConcernLevel="majority",
             serverSelectionTimeoutMS=3000,
-            connectTimeoutMS=3000,
-            socketTimeoutMS=20_000,
-            retryWrites=True,
-            appname="telar",
+            connectTimeoutMS=2000,
+            socketTimeoutMS=5000,
+            appname=f"telar-{database}",
         )
-        options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
-        self._database: Database = self._client.get_database(
-            database,
-            codec_options=options,
-            read_concern=ReadConcern("majority"),
-            write_concern=WriteConcern("majority", wtimeout=10_000),
-        )
-
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A snapshot; leaving without `commit` aborts it."""
-        return self._transaction()
+        self._database = self._client[database]
+        self._endings = Aside()
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self) -> AsyncIterator["MongoTransaction"]:
+        """A transaction; leaving without `commit` undoes it."""
         with _translated():
             session = await self._client.start_session()
+        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+        transaction = MongoTransaction(session, self._database)
         try:
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
-            )
-            transaction = MongoTransaction(self._database, session)
             yield transaction
-            if not transaction.committed and session.in_transaction:
-                await session.abort_transaction()
         finally:
-            await session.end_session()  # aborts what is still open, and never raises
+            await asyncio.wait({self._endings.start(transaction.end())}, timeout=_ORDERLY)
 
     async def get(self, collection: str, doc_id: str) -> Document | None:
         """One document."""
@@ -205,117 +93,208 @@ class MongoStore:
         after: tuple[Any, str] | None,
         limit: int,
     ) -> list[Document]:
-        """Equality on fields, by (sort, _id)."""
-        query: dict[str, Any] = {name: {"$eq": value} for name, value in where.items()}
-        order = [("_id", 1)] if sort == "_id" else [(sort, 1), ("_id", 1)]
-        if after is not None:
-            value, doc_id = after
-            later = [{sort: {"$gt": value}}, {sort: {"$eq": value}, "_id": {"$gt": doc_id}}]
-            query["$and"] = [{"_id": {"$gt": doc_id}}] if sort == "_id" else [{"$or": later}]
-        with _translated():
-            return await self._database[collection].find(query).sort(order).to_list(limit)
+        """Documents that equal `where`, by (sort, _id), those without the sort field first."""
+        query = {"$and": [queries.equal(where), queries.beyond(sort, after)]}
+        return await self._find(collection, query, sort, limit)
 
     async def before(
         self, collection: str, field: str, moment: datetime, limit: int
     ) -> list[Document]:
-        """Through the partial index of the field."""
-        query = {field: {"$exists": True, "$lte": moment}}
+        """Documents whose `field` is an instant not after `moment`, the oldest first."""
+        return await self._find(collection, {field: {"$lte": moment}}, field, limit)
+
+    async def _find(
+        self, collection: str, query: Mapping[str, Any], sort: str, limit: int
+    ) -> list[Document]:
         with _translated():
-            return await self._database[collection].find(query).sort(field, 1).to_list(limit)
+            cursor = self._database[collection].find(query, batch_size=limit + 1)
+            return await cursor.sort(queries.order(sort)).limit(limit).to_list(None)
 
     async def move(
         self, collection: str, doc_id: str, field: str, was: datetime, to: datetime
     ) -> bool:
-        """Compare and set."""
+        """Set an instant if it still is `was`."""
+        query = {"_id": doc_id, field: was}
         with _translated():
-            result = await self._database[collection].update_one(
-                {"_id": doc_id, field: was}, {"$set": {field: to}}
-            )
-        return result.modified_count == 1
+            done = await self._database[collection].update_one(query, {"$set": {field: to}})
+        return done.matched_count > 0
 
     async def clear(self, collection: str, ids: Sequence[str], field: str) -> None:
-        """Unset a field of many."""
+        """Unset one field of these documents."""
+        query = {"_id": {"$in": list(ids)}}
         with _translated():
-            await self._database[collection].update_many(
-                {"_id": {"$in": list(ids)}}, {"$unset": {field: ""}}
-            )
+            await self._database[collection].update_many(query, {"$unset": {field: ""}})
 
     async def resend(
         self, topic: str, key: str, first: int, last: int, limit: int
     ) -> list[Document]:
-        """Through the index on the key and number of each embedded event."""
-        within = {"$elemMatch": {"key": key, "sequence": {"$gte": first, "$lte": last}}}
-        with _translated():
-            found = await self._database["outbox"].find({"events": within}).to_list(limit)
-        events = [
-            event
-            for document in found
-            for event in document["events"]
-            if event["topic"] == topic and event["key"] == key
-            if first <= event["sequence"] <= last
-        ]
-        return sorted(events, key=lambda event: event["sequence"])[:limit]
+        """Events of the outbox in this stream, by sequence."""
+        return await self._pipe("outbox", queries.stretch(topic, key, first, last, limit))
 
     async def count(self, collection: str, where: Mapping[str, Any], having: str | None) -> int:
-        """How many."""
-        query: dict[str, Any] = {name: {"$eq": value} for name, value in where.items()}
-        if having is not None:
-            query[having] = {"$exists": True}
+        """How many documents equal `where` and have the field `having`."""
+        query = {"$and": [queries.equal(where), {having: {"$exists": True}} if having else {}]}
         with _translated():
             return await self._database[collection].count_documents(query)
 
     async def totals(self) -> tuple[dict[str, int], dict[str, int]]:
-        """One pass over `streams`."""
-        return await self._total("out"), await self._total("in")
+        """The sums of the last numbers given and applied in `streams`, by topic."""
+        given = await self._pipe("streams", queries.total("out"))
+        applied = await self._pipe("streams", queries.total("in"))
+        return queries.sums(given), queries.sums(applied)
 
-    async def _total(self, part: str) -> dict[str, int]:
-        number = {"$arrayElemAt": ["$place.v", 0]}
-        steps: list[Mapping[str, Any]] = [
-            {"$project": {"place": {"$objectToArray": f"${part}"}}},
-            {"$unwind": "$place"},
-            {"$group": {"_id": "$place.k", "sum": {"$sum": number}}},
-        ]
+    async def _pipe(self, collection: str, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
         with _translated():
-            rows = await self._database["streams"].aggregate(steps).to_list(None)
-        return {row["_id"]: int(row["sum"]) for row in rows}
+            return await self._database[collection].aggregate(stages).to_list(None)
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
-        """Collections first: a transaction must not be the one that creates them."""
-        with _translated():
-            existing = set(await self._database.list_collection_names())
-            for name in set(collections) - existing:
-                await _unless_there(lambda name=name: self._database.create_collection(name))
-            for index in indexes:
-                await self._database[index.collection].create_index(
-                    [(field, 1) for field in index.fields], name=index.name, **_options(index)
-                )
+        """Create what is missing: a transaction had better find its collections there."""
+        models: dict[str, list[IndexModel]] = {name: [] for name in collections}
+        for index in indexes:
+            model = IndexModel([(field, 1) for field in index.fields], **queries.options(index))
+            models.setdefault(index.collection, []).append(model)
+        with _translated(), pymongo.timeout(_INDEX_BUILD):
+            there = await self._database.list_collection_names()
+            for name in models.keys() - set(there):
+                await self._create(name)
+            for name, wanted in models.items():
+                if wanted:
+                    await self._database[name].create_indexes(wanted)
+
+    async def _create(self, name: str) -> None:
+        try:
+            await self._database.create_collection(name)
+        except (errors.CollectionInvalid, OperationFailure) as error:
+            if getattr(error, "code", None) not in (None, queries.NAMESPACE_EXISTS):
+                raise  # else another replica was first
 
     async def time(self) -> datetime:
-        """From `hello`, which any member answers at once."""
+        """The server's clock."""
         with _translated():
-            answer = await self._client.admin.command("hello")
-        at: datetime = answer["localTime"]
-        return at.replace(tzinfo=UTC)
+            hello: Document = await self._client.admin.command("hello")
+        return hello["localTime"].replace(tzinfo=UTC)
 
     async def close(self) -> None:
-        """Never waits."""
-        self._client.close()
+        """Let go of every connection; a server that does not answer is not waited for."""
+        await self._endings.settle(_ORDERLY)
+
+        def close() -> None:
+            with suppress(PyMongoError), pymongo.timeout(_ORDERLY):
+                self._client.delegate.close()
+
+        await in_thread(close, _ORDERLY)
 
 
-def _options(index: Index) -> dict[str, Any]:
-    options: dict[str, Any] = {"unique": True} if index.unique else {}
-    if index.only is not None:
-        options["partialFilterExpression"] = {index.only: {"$exists": True}}
-    if index.expires:
-        options["expireAfterSeconds"] = 0
-    return options
+class MongoTransaction:
+    """One server transaction. After any error it is over: the server has aborted it."""
+
+    def __init__(self, session: AsyncIOMotorClientSession, database: Database) -> None:
+        self._session, self._database = session, database
+        self._conversation = Conversation()  # a session is not safe for two at a time
+
+    async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """The documents that exist among these ids, from one snapshot."""
+        return await self._conversation.step(self._load(wanted))
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Stage these; each document at most once."""
+        await self._conversation.step(self._write(writes))
+
+    async def commit(self) -> None:
+        """Make it so."""
+        try:
+            async with asyncio.timeout(COMMIT_DEADLINE):
+                await self._conversation.step(self._commit())
+        except TimeoutError:
+            raise OutcomeUnknown("no answer to the commit") from None
+        self._conversation.is_over = True
+
+    async def end(self) -> None:
+        """Abort what was not committed, once nothing uses the session any more."""
+        await self._conversation.silence()
+        with suppress(PyMongoError, RuntimeError):
+            await self._session.end_session()
+
+    async def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        with _translated():
+            return {name: await self._among(name, ids) for name, ids in wanted.items()}
+
+    async def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
+        collection = self._database[name]
+        if len(ids) == 1:
+            one = await collection.find_one({"_id": ids[0]}, session=self._session)
+            return {} if one is None else {ids[0]: one}
+        query = {"_id": {"$in": list(ids)}}
+        found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
+        return {document["_id"]: document for document in await found.to_list(None)}
+
+    async def _write(self, writes: Sequence[Write]) -> None:
+        for name, staged in queries.bulks(writes).items():
+            await self._bulk(name, staged)
+
+    async def _bulk(self, name: str, staged: Sequence[Write]) -> None:
+        operations = [_operation(write) for write in staged]
+        try:
+            with _translated(BulkWriteError):
+                done = await self._database[name].bulk_write(operations, session=self._session)
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            raise (queries.refused(staged, failed[0]) if failed else _meaning(error)) from None
+        changed = done.matched_count + done.upserted_count + done.deleted_count
+        if done.inserted_count + changed != len(staged):
+            # A version that is not there matches nothing, which is no error to the server.
+            raise Conflict(f"{name}: another version than the one loaded")
+
+    async def _commit(self) -> None:
+        while True:
+            try:
+                await self._session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label("UnknownTransactionCommitResult"):
+                    raise _meaning(error) from None
+                if self._conversation.is_over:
+                    return  # nobody waits for the answer any more
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
-async def _unless_there(create: Callable[[], Any]) -> None:
+def _operation(write: Write) -> Operation:
+    if isinstance(write, Drop):
+        return DeleteOne({"_id": write.id, "version": write.was})
+    document = _encoded(write)
+    doc_id = write.document["_id"]
+    if not write.versioned:
+        return ReplaceOne({"_id": doc_id}, document, upsert=True)
+    if write.was is None:
+        return InsertOne(document)
+    return ReplaceOne({"_id": doc_id, "version": write.was}, document)
+
+
+def _encoded(put: Put) -> RawBSONDocument:
+    """Encoded once, and checked on the way: a name with a dot would be read as a path."""
     try:
-        await create()
-    except CollectionInvalid:
-        return  # another replica was first
+        return RawBSONDocument(bson.encode(put.document, check_keys=True))
+    except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
+        problem = type(error).__name__  # its text may show the value
+        raise ValueError(f"{put.collection}: cannot be stored ({problem})") from None
+
+
+@contextmanager
+def _translated(*but: type[PyMongoError]) -> Iterator[None]:
+    try:
+        yield
+    except but:
+        raise
     except PyMongoError as error:
-        if getattr(error, "code", None) != _NAMESPACE_EXISTS:
-            raise
+        raise _meaning(error) from None
+
+
+def _meaning(error: PyMongoError) -> StoreError:
+    """Never its text, which may show values of a document."""
+    name, code = type(error).__name__, getattr(error, "code", None)
+    if isinstance(error, _NO_ANSWER):
+        return StoreUnavailable(name)
+    if error.has_error_label("TransientTransactionError") or code == queries.WRITE_CONFLICT:
+        return Conflict(name)
+    return StoreError(f"{name} {code}")
