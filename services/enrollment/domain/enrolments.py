@@ -1,0 +1,289 @@
+"""An enrolment: one woman in one call, from her draft to the decision of a person.
+
+There is one a woman and call: its id is made of both. The rule tree advises; an officer who is
+not the applicant decides, and says why when it is against the advice.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.enrollment.domain.facts import Facts, Inquiry
+from services.enrollment.domain.rules import Evaluation, evaluate
+from shared.events.enrollment import (
+    ApplicantEnrolled,
+    EligibilityEvaluated,
+    EnrolmentDeclined,
+    EnrolmentSubmitted,
+    EnrolmentWithdrawn,
+)
+from shared.events.enrollment import Leaf as PublicLeaf
+from shared.model import (
+    Aggregate,
+    Command,
+    Context,
+    Event,
+    Forbidden,
+    Frozen,
+    Refused,
+    Unknown,
+)
+from shared.types import Code, Id, Moment
+
+Status = Literal[
+    "draft", "discarded", "submitted", "evaluated", "enrolled", "declined", "withdrawn"
+]
+Answers = Annotated[dict[Code, Code], Field(max_length=60)]
+
+WithdrawReason = Literal[
+    "no-time",
+    "care-duties",
+    "health",
+    "moved-away",
+    "business-closed",
+    "other-programme",
+    "prefer-not-to-say",
+]
+DeclineReason = Literal[
+    "woman-declared",
+    "business-registered",
+    "women-own-majority",
+    "led-by-her",
+    "size-allowed",
+    "state-in-call",
+    "evidence-missing",
+    "evidence-contradicts",
+]
+EnrolReason = Literal["evidence-seen", "site-visited", "community-letter"]
+"""Why an officer enrols although the tree does not say that all is met."""
+
+
+class Draft(Frozen):
+    """What she fills in, in codes only."""
+
+    business_id: Id | None = None
+    answers: Answers = Field(default_factory=dict)
+
+
+class Enrolment(Frozen):
+    """One woman in one call."""
+
+    id: Id
+    person_id: Id
+    call_id: Id
+    draft: Draft
+    status: Status = "draft"
+    submitted_at: Moment | None = None
+    evaluation: Evaluation | None = None
+    decided_by: Id | None = None
+    reason_codes: tuple[Code, ...] = ()
+
+
+class Begin(Command):
+    enrolment_id: Id
+    person_id: Id
+    call_id: Id
+    draft: Draft
+
+
+class Edit(Command):
+    draft: Draft
+
+
+class Submit(Command):
+    """She hands it in: from here on it is judged as it stands."""
+
+
+class Evaluate(Command):
+    """The facts are gathered: the tree gives its advice."""
+
+    facts: Facts
+
+
+class Enrol(Command):
+    """An officer takes her in; against the advice only with a reason."""
+
+    reason_codes: tuple[EnrolReason, ...] = ()
+
+
+class Decline(Command):
+    reason_codes: tuple[DeclineReason, ...]
+
+
+class Withdraw(Command):
+    reason_code: WithdrawReason
+
+
+class DraftKept(Event):
+    """A draft was begun or changed: hers alone until she submits it."""
+
+    enrolment_id: Id
+    person_id: Id
+    call_id: Id
+    draft: Draft
+
+
+class DraftDiscarded(Event):
+    """She gave a draft up: nobody else ever knew of it."""
+
+    reason_code: Code
+
+
+class FactsSought(Event):
+    """A submitted enrolment asks for what it is judged by."""
+
+    inquiry: Inquiry
+    at: Moment
+
+
+class AdviceKept(Event):
+    """The evaluation with its evidence; only codes and results are published."""
+
+    evaluation: Evaluation
+
+
+class DecisionKept(Event):
+    """Who decided, and why."""
+
+    decided_by: Id
+    reason_codes: tuple[Code, ...]
+
+
+EnrolmentCommand = Begin | Edit | Submit | Evaluate | Enrol | Decline | Withdraw
+
+
+def decide(enrolment: Enrolment | None, command: EnrolmentCommand, now: Context) -> list[Event]:
+    match enrolment, command:
+        case ((None | Enrolment(status="discarded")), Begin()):
+            return [DraftKept(**dict(command))]
+        case None, _:
+            raise Unknown("enrolment-unknown")
+        case Enrolment(), Begin() | Edit() | Submit():
+            return _hers(enrolment, command, now)
+        case Enrolment(status="submitted"), Evaluate():
+            return _evaluate(enrolment, command.facts)
+        case Enrolment(), Enrol() | Decline():
+            return _decide(enrolment, command, now)
+        case Enrolment(), Withdraw():
+            return _withdraw(enrolment, command.reason_code)
+    return []
+
+
+def _hers(enrolment: Enrolment, command: Begin | Edit | Submit, now: Context) -> list[Event]:
+    match enrolment, command:
+        case Enrolment(status="draft"), Submit():
+            return _submit(enrolment, now)
+        case Enrolment(status="discarded"), _:
+            raise Unknown("enrolment-unknown")
+        case Enrolment(), Submit():
+            return _unless_over(enrolment)
+        case Enrolment(), Begin() | Edit() if command.draft == enrolment.draft:
+            return []
+        case Enrolment(status="draft"), Edit():
+            return [_kept(enrolment, command.draft)]
+        case _, Begin():
+            raise Refused("enrolment-exists")
+    raise Refused("enrolment-already-submitted")
+
+
+def _unless_over(enrolment: Enrolment) -> list[Event]:
+    if enrolment.status in ("declined", "withdrawn"):
+        raise Refused(f"enrolment-{enrolment.status}")
+    return []
+
+
+def _kept(enrolment: Enrolment, draft: Draft) -> DraftKept:
+    return DraftKept(**_who(enrolment), draft=draft)
+
+
+def _submit(enrolment: Enrolment, now: Context) -> list[Event]:
+    business_id = enrolment.draft.business_id
+    known = Facts() if business_id else Facts(business_registered=False)
+    inquiry = Inquiry(**_who(enrolment), business_id=business_id, facts=known)
+    return [EnrolmentSubmitted(**_who(enrolment)), FactsSought(inquiry=inquiry, at=now.at)]
+
+
+def _evaluate(enrolment: Enrolment, facts: Facts) -> list[Event]:
+    assert facts.rules_version, "the call is asked first, and names its rules"
+    evaluation = evaluate(facts.rules_version, facts)
+    public = EligibilityEvaluated(
+        person_id=enrolment.person_id,
+        enrolment_id=enrolment.id,
+        rules_version=evaluation.rules_version,
+        outcome=evaluation.outcome,
+        leaves=tuple(PublicLeaf(code=leaf.code, result=leaf.result) for leaf in evaluation.leaves),
+    )
+    return [AdviceKept(evaluation=evaluation), public]
+
+
+def _decide(enrolment: Enrolment, command: Enrol | Decline, now: Context) -> list[Event]:
+    if now.actor == enrolment.person_id:
+        raise Forbidden("own-enrolment")
+    done = "enrolled" if isinstance(command, Enrol) else "declined"
+    if enrolment.status == done:
+        return []
+    if enrolment.status != "evaluated" or enrolment.evaluation is None:
+        raise Refused("enrolment-not-evaluated")
+    if not command.reason_codes and not _is_advised(enrolment.evaluation, command):
+        raise Refused("decision-reason-missing")
+    kept = DecisionKept(decided_by=now.actor, reason_codes=command.reason_codes)
+    if isinstance(command, Enrol):
+        return [kept, ApplicantEnrolled(**_who(enrolment))]
+    return [kept, EnrolmentDeclined(**_who(enrolment), reason_codes=command.reason_codes)]
+
+
+def _is_advised(evaluation: Evaluation, command: Enrol | Decline) -> bool:
+    return isinstance(command, Enrol) and evaluation.outcome == "met"
+
+
+def _withdraw(enrolment: Enrolment, reason_code: Code) -> list[Event]:
+    if enrolment.status == "draft":
+        return [DraftDiscarded(reason_code=reason_code)]
+    if enrolment.status in ("discarded", "withdrawn"):
+        return []
+    if enrolment.status == "declined":
+        raise Refused("enrolment-declined")
+    return [EnrolmentWithdrawn(**_who(enrolment), reason_code=reason_code)]
+
+
+def _who(enrolment: Enrolment) -> dict[str, Id]:
+    return {
+        "person_id": enrolment.person_id,
+        "enrolment_id": enrolment.id,
+        "call_id": enrolment.call_id,
+    }
+
+
+def evolve(enrolment: Enrolment | None, event: Event) -> Enrolment | None:
+    if isinstance(event, DraftKept):  # also anew, after an earlier draft was discarded
+        return Enrolment(
+            id=event.enrolment_id,
+            person_id=event.person_id,
+            call_id=event.call_id,
+            draft=event.draft,
+        )
+    return None if enrolment is None else enrolment.model_copy(update=_changes(event))
+
+
+def _changes(event: Event) -> dict[str, object]:
+    match event:
+        case EnrolmentSubmitted():
+            return {"status": "submitted"}
+        case FactsSought():
+            return {"submitted_at": event.at}
+        case AdviceKept():
+            return {"status": "evaluated", "evaluation": event.evaluation}
+        case DecisionKept():
+            return {"decided_by": event.decided_by, "reason_codes": event.reason_codes}
+        case ApplicantEnrolled():
+            return {"status": "enrolled"}
+        case EnrolmentDeclined():
+            return {"status": "declined"}
+        case DraftDiscarded():
+            return {"status": "discarded", "reason_codes": (event.reason_code,)}
+        case EnrolmentWithdrawn():
+            return {"status": "withdrawn", "reason_codes": (event.reason_code,)}
+    return {}
+
+
+ENROLMENTS = Aggregate("enrolments", Enrolment, decide, evolve)
