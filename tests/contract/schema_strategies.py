@@ -1,6 +1,8 @@
 """Random schemas of the kind that events have, slightly changed ones, and values of both."""
 
 import string
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ NAMES = ("a", "b", "c")
 WORDS = st.text(string.ascii_lowercase, max_size=4)
 BOUNDS = st.integers(-3, 3)
 LENGTHS = st.integers(0, 3)
+EARLY, LATE = datetime(2020, 1, 1), datetime(2060, 1, 1)  # noqa: DTZ001  zones are drawn
 
 
 def integers() -> st.SearchStrategy[Schema]:
@@ -110,42 +113,60 @@ def _changed_record(draw: st.DrawFn, fields: dict[str, Schema], required: list[s
     return _record(kept, needed)
 
 
-def values(schema: Schema) -> st.SearchStrategy[Any]:
+def values(schema: Schema, defs: Schema | None = None) -> st.SearchStrategy[Any]:
     """What a writer of this schema may write."""
+    defs = schema.get("$defs", {}) if defs is None else defs
     match schema:
+        case {"$ref": ref}:
+            return values(defs[ref.rpartition("/")[2]], defs)
         case {"anyOf": choices}:
-            return st.one_of(*map(values, choices))
+            return st.one_of(*(values(choice, defs) for choice in choices))
         case {"const": value}:
             return st.just(value)
         case {"enum": found}:
             return st.sampled_from(found)
-        case {"type": "array", "prefixItems": places}:
-            return st.tuples(*map(values, places)).map(list)
-        case {"type": "array", "items": inner}:
-            low = schema.get("minItems", 0)
-            return st.lists(values(inner), min_size=low, max_size=schema.get("maxItems", low + 2))
+        case {"type": "array"}:
+            return _lists(schema, defs)
         case {"type": "object", "properties": fields}:
-            needed = {name: values(fields[name]) for name in schema["required"]}
-            free = {name: values(fields[name]) for name in fields if name not in needed}
+            needed = {name: values(fields[name], defs) for name in schema.get("required", [])}
+            free = {name: values(fields[name], defs) for name in fields if name not in needed}
             return st.fixed_dictionaries(needed, optional=free)
         case {"type": "object", "additionalProperties": inner}:
-            return st.dictionaries(st.sampled_from(NAMES), values(inner), max_size=2)
+            return st.dictionaries(st.sampled_from(NAMES), values(inner, defs), max_size=2)
     return _scalars(schema)
+
+
+def _lists(schema: Schema, defs: Schema) -> st.SearchStrategy[Any]:
+    if "prefixItems" in schema:
+        return st.tuples(*(values(place, defs) for place in schema["prefixItems"])).map(list)
+    low = schema.get("minItems", 0)
+    inner = values(schema["items"], defs)
+    return st.lists(inner, min_size=low, max_size=schema.get("maxItems", low + 2))
 
 
 def _scalars(schema: Schema) -> st.SearchStrategy[Any]:
     match schema:
         case {"type": "integer"}:
-            high = schema.get("exclusiveMaximum", 9) - 1
-            return st.integers(schema.get("minimum", -9), high)
-        case {"type": "string", "pattern": "^[a-m]*$"}:
-            return st.text("abm", max_size=4)
+            low = schema.get("minimum", schema.get("exclusiveMinimum", -10) + 1)
+            high = schema.get("maximum", schema.get("exclusiveMaximum", 10) - 1)
+            return st.integers(low, high)
+        case {"type": "string", "format": "date-time"}:
+            return st.datetimes(EARLY, LATE, timezones=st.just(UTC)).map(datetime.isoformat)
+        case {"type": "string", "format": "date"}:
+            return st.dates(EARLY.date(), LATE.date()).map(date.isoformat)
+        case {"type": "string", "pattern": pattern}:
+            words = st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii"))
+            return words.map(str).filter(_at_most(schema.get("maxLength", 200)))
         case {"type": "string"}:
             low = schema.get("minLength", 0)
             return st.text("abz", min_size=low, max_size=schema.get("maxLength", low + 4))
         case {"type": "boolean"}:
             return st.booleans()
     return st.none()
+
+
+def _at_most(longest: int) -> Callable[[str], bool]:
+    return lambda word: len(word) <= longest
 
 
 def opened(node: Any) -> Any:
