@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.enrollment.domain.facts import Facts, Inquiry
+from services.enrollment.domain.reasons import DeclineReason, EnrolReason, WithdrawReason
 from services.enrollment.domain.rules import Evaluation, evaluate
 from shared.events.enrollment import (
     ApplicantEnrolled,
@@ -33,36 +34,23 @@ from shared.types import Code, Id, Moment
 Status = Literal[
     "draft", "discarded", "submitted", "evaluated", "enrolled", "declined", "withdrawn"
 ]
-Answers = Annotated[dict[Code, Code], Field(max_length=60)]
 
-WithdrawReason = Literal[
-    "no-time",
-    "care-duties",
-    "health",
-    "moved-away",
-    "business-closed",
-    "other-programme",
-    "prefer-not-to-say",
-]
-DeclineReason = Literal[
-    "woman-declared",
-    "business-registered",
-    "women-own-majority",
-    "led-by-her",
-    "size-allowed",
-    "state-in-call",
-    "evidence-missing",
-    "evidence-contradicts",
-]
-EnrolReason = Literal["evidence-seen", "site-visited", "community-letter"]
-"""Why an officer enrols although the tree does not say that all is met."""
+
+class Answer(Frozen):
+    """One question of the form and what she chose: codes, never her own words."""
+
+    question: Code
+    choice: Code
+
+
+Answers = Annotated[tuple[Answer, ...], Field(max_length=60)]
 
 
 class Draft(Frozen):
     """What she fills in, in codes only."""
 
     business_id: Id | None = None
-    answers: Answers = Field(default_factory=dict)
+    answers: Answers = ()
 
 
 class Enrolment(Frozen):
@@ -187,8 +175,10 @@ def _hers(enrolment: Enrolment, command: Begin | Edit | Submit, now: Context) ->
 
 
 def _unless_over(enrolment: Enrolment) -> list[Event]:
-    if enrolment.status in ("declined", "withdrawn"):
-        raise Refused(f"enrolment-{enrolment.status}")
+    if enrolment.status == "declined":
+        raise Refused("enrolment-declined")
+    if enrolment.status == "withdrawn":
+        raise Refused("enrolment-withdrawn")
     return []
 
 

@@ -9,6 +9,7 @@ from services.enrollment.domain.businesses import BUSINESSES, is_hers
 from services.enrollment.domain.calls import CALLS, is_open
 from services.enrollment.domain.enrolments import ENROLMENTS, Draft, Enrolment
 from services.enrollment.domain.persons import PERSONS, is_registered
+from services.enrollment.domain.reasons import DeclineReason, EnrolReason, WithdrawReason
 from services.enrollment.routes.policies import HERS, INTAKE, STAFF
 from services.enrollment.store import filled
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
@@ -31,19 +32,19 @@ class NewDraft(Draft):
 class Admission(Frozen):
     """She is taken in; against the advice of the rules only with a reason."""
 
-    reason_codes: Annotated[tuple[domain.EnrolReason, ...], Field(max_length=3)] = ()
+    reason_codes: Annotated[tuple[EnrolReason, ...], Field(max_length=3)] = ()
 
 
 class Refusal(Frozen):
     """She is declined, for these reasons."""
 
-    reason_codes: Annotated[tuple[domain.DeclineReason, ...], Field(min_length=1, max_length=8)]
+    reason_codes: Annotated[tuple[DeclineReason, ...], Field(min_length=1, max_length=8)]
 
 
 class Withdrawal(Frozen):
     """Why she leaves."""
 
-    reason_code: domain.WithdrawReason
+    reason_code: WithdrawReason
 
 
 class EnrolmentView(Enrolment):

@@ -1,3 +1,5 @@
+"""Certificates, and what a dossier lets a woman hold."""
+
 import pytest
 
 from services.training.domain import dossiers

@@ -1,3 +1,5 @@
+"""Courses and cohorts: who gets a place, who waits, and who is next."""
+
 from datetime import timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""What one command or fact does to the whole of training."""
+
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -175,7 +177,7 @@ def _act(world: World, act: str, person_id: str, at: Any) -> list[Event]:
         if act == "wait":
             return world.tick(SEATS, at)
         return world.run(steps.get(act, Do(SEATS, seat, DROP)), at=at)
-    except Refused:  # an unknown seat, nothing offered, or too late: what must hold is checked after
+    except Refused:  # no seat, no offer, or too late: what must hold is checked after it
         return []
 
 

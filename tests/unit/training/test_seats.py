@@ -1,3 +1,5 @@
+"""A seat: its offer's clock, attendance, and completion by the rule."""
+
 from datetime import timedelta
 
 import pytest
