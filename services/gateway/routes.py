@@ -1,0 +1,95 @@
+"""The gateway's own queries: views built from the facts of every service."""
+
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from services.gateway.domain.people import PEOPLE, UNKNOWN, Counts, add
+from services.gateway.domain.timeline import TIMELINE, Entry
+from services.gateway.store import counters
+from shared.chassis.http import Page, Paging, Query, Router
+from shared.chassis.policy import AnyOf, Role, Self
+from shared.model import Frozen
+from shared.types import Id
+
+router = Router(tags=["views"])
+
+
+class EntryView(Frozen):
+    """One fact of hers."""
+
+    fact: str
+    service: str
+    at: datetime
+    sequence: int
+    details: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, entry: Entry) -> "EntryView":
+        """Without what the caller has named."""
+        return cls(**entry.model_dump(exclude={"id", "person_id"}))
+
+
+class TimelineView(Page[EntryView]):
+    """Her facts by time; `as_of` is the time of the newest one applied here."""
+
+    as_of: datetime | None
+
+
+class StateCounts(Frozen):
+    """How often each thing happened to the women of one state; amounts are in centavos."""
+
+    registered: int = 0
+    submitted: int = 0
+    enrolled: int = 0
+    declined: int = 0
+    withdrawn: int = 0
+    seats_confirmed: int = 0
+    courses_completed: int = 0
+    certificates_issued: int = 0
+    certificates_revoked: int = 0
+    applications: int = 0
+    awards_accepted: int = 0
+    accepted_amount: int = 0
+    payments_confirmed: int = 0
+    paid_amount: int = 0
+    places_confirmed: int = 0
+
+
+class StatesView(Frozen):
+    """The programme by state; `unknown` is who is not registered here yet."""
+
+    as_of: datetime | None
+    states: dict[str, StateCounts]
+    unknown: StateCounts
+    total: StateCounts
+
+
+@router.get(
+    "/persons/{person_id}/timeline",
+    policy=AnyOf(Self("person_id"), Role("operator", "auditor", "intake")),
+)
+async def get_timeline(person_id: Id, query: Query, paging: Paging) -> TimelineView:
+    person = await query.find(PEOPLE, person_id)  # first: the page then holds at least as much
+    where = {"person_id": person_id}
+    page = await query.page(TIMELINE, where, paging, of=EntryView.of, sort="at")
+    return TimelineView(items=page.items, next=page.next, as_of=person and person.as_of)
+
+
+@router.get(
+    "/indicators/states",
+    policy=Role("operator", "auditor", "intake", "approver", "treasurer", "trainer", "trade"),
+)
+async def get_states(query: Query) -> StatesView:
+    by_state: dict[str, Counts] = {}
+    total: Counts = {}
+    as_of: datetime | None = None
+    async for part in counters(query.store):
+        by_state[part.state] = add(by_state.get(part.state, {}), part.counts)
+        total = add(total, part.counts)
+        as_of = max(as_of, part.as_of) if as_of else part.as_of
+    unknown = by_state.pop(UNKNOWN, {})
+    states = {state: StateCounts(**counts) for state, counts in sorted(by_state.items())}
+    return StatesView(
+        as_of=as_of, states=states, unknown=StateCounts(**unknown), total=StateCounts(**total)
+    )

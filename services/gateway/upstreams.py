@@ -1,0 +1,136 @@
+"""The replicas of each service: a pool of connections a service, in turn, past those that are down.
+
+A transport is used without a client around it: nothing may keep cookies, follow a redirect or
+read proxy variables on behalf of callers.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx2
+import structlog
+
+from shared.chassis.errors import Problem, Unavailable
+
+MAX_ANSWER = 8 * 1024 * 1024
+DOWN_SECONDS = 1.0
+"""A replica that refused a connection is tried last for so long."""
+
+_LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
+
+log = structlog.get_logger("telar.gateway")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a service is asked. `safe`: it may be asked twice, and does one thing."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered, as bytes."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Pool:
+    """The replicas of one service."""
+
+    def __init__(
+        self,
+        service: str,
+        addresses: Sequence[str],
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._service = service
+        self._addresses = [address.rstrip("/") for address in addresses]
+        self._transport = transport or httpx2.AsyncHTTPTransport(limits=_LIMITS)
+        self._down_until = dict.fromkeys(self._addresses, 0.0)
+        self._turn = 0
+
+    async def ask(self, call: Call, seconds: float) -> Answer:
+        """The answer of one replica. Raises `Problem` 502, 503 or 504 when none gives one."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._ask(call, seconds)
+        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout):
+            raise Problem(504, "upstream-timeout", headers={"retry-after": "1"}) from None
+
+    async def _ask(self, call: Call, seconds: float) -> Answer:
+        received = False  # whether a replica may have acted on it
+        for address in self._in_turn():
+            try:
+                return await self._once(call, address, seconds)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                self._down_until[address] = time.monotonic() + DOWN_SECONDS
+                self._failed(address, error)
+            except httpx2.PoolTimeout as error:
+                self._failed(address, error)
+            except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+                received = True
+                self._failed(address, error)
+                if not call.safe:
+                    break
+        if not received:
+            raise Unavailable("upstream-unavailable")
+        if call.method == "GET":
+            raise Problem(502, "upstream-broken", headers={"retry-after": "1"})
+        raise Unavailable("outcome-unknown")
+
+    def _in_turn(self) -> list[str]:
+        """Each once, those that are down last; a lone one twice, for a connection gone stale."""
+        self._turn += 1
+        start = self._turn % max(len(self._addresses), 1)
+        turned = self._addresses[start:] + self._addresses[:start]
+        now = time.monotonic()
+        turned.sort(key=lambda address: self._down_until[address] > now)
+        return turned * 2 if len(turned) == 1 else turned
+
+    async def _once(self, call: Call, address: str, seconds: float) -> Answer:
+        patience = {"connect": min(1.0, seconds), "pool": min(1.0, seconds)}
+        request = httpx2.Request(
+            call.method,
+            address + call.target,
+            headers=call.headers,
+            content=call.body,
+            extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
+        )
+        response = await self._transport.handle_async_request(request)
+        body = bytearray()
+        try:
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MAX_ANSWER:
+                    raise Problem(502, "upstream-broken")
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers.raw, bytes(body))
+
+    def _failed(self, address: str, error: Exception) -> None:
+        log.warning(
+            "upstream.failed",
+            upstream=self._service,
+            address=address,
+            error=type(error).__name__,
+        )
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._transport.aclose()
+
+
+def pools(addresses: Mapping[str, Sequence[str]], services: Sequence[str]) -> dict[str, Pool]:
+    """A pool for each service, also for one whose address nobody told."""
+    return {service: Pool(service, addresses.get(service, ())) for service in services}

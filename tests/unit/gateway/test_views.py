@@ -1,0 +1,236 @@
+"""Views: whatever the order in which topics are read, they end the same."""
+
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway.handlers import facts_of_persons, handlers, record
+from services.gateway.routes import StateCounts
+from shared.chassis.envelope import encode, encode_value, envelope, short
+from shared.chassis.fold import Batch, Missing, Scope, run
+from shared.chassis.streams import fresh as fresh_stream
+from shared.chassis.streams import number
+from shared.events import enrollment, grants, trade, training
+from shared.model import Event, Fact
+from tests.support.spec import NOON, context
+from tests.support.wait import until
+from tests.unit.gateway.behind import Gateway, fresh, started
+
+REGISTERED = enrollment.PersonRegistered(
+    person_id="ana", state="20", municipality="20067", rural_class="rural"
+)
+ENROLLED = enrollment.ApplicantEnrolled(person_id="ana", enrolment_id="ana:c1", call_id="c1")
+EVALUATED = enrollment.EligibilityEvaluated(
+    person_id="ana",
+    enrolment_id="ana:c1",
+    rules_version="v1",
+    outcome="met",
+    leaves=(enrollment.Leaf(code="is-woman", result="met"),),
+)
+CERTIFIED = training.CertificateIssued(person_id="ana", certificate_id="ana:x", course_id="x")
+PAID = grants.PaymentConfirmed(
+    person_id="ana", payment_id="p1", award_id="a1", tranche=1, amount=250_000
+)
+PLACED = trade.PlaceConfirmed(person_id="ana", place_id="f1:ana", fair_id="f1")
+
+
+def fact(event: Event, sequence: int = 1, partition: int = 0, minute: int = 0) -> Fact:
+    topic = f"telar.{event.publisher()}"
+    at = NOON + timedelta(minutes=minute)
+    kind = event.event_type or ""
+    return Fact("f", kind, at, topic, event.stream_key, sequence, partition, "correlation-1")
+
+
+class Views:
+    """The views of one gateway, folded as the writer folds them."""
+
+    def __init__(self) -> None:
+        self.batch = Batch(handlers)
+
+    def take(self, event: Event, place: Fact) -> None:
+        while True:
+            scope = Scope(self.batch)
+            try:
+                run(scope, record(event, place), context())
+            except Missing as missing:
+                self.batch.add(missing.refs, {})
+            else:
+                scope.close()
+                return
+
+    def all(self, collection: str) -> dict[str, Any]:
+        cells = self.batch.cells.items()
+        return {ref.id: cell.value for ref, cell in cells if ref.collection == collection}
+
+
+def counted(views: Views) -> dict[str, dict[str, int]]:
+    """The sums by state, without what is zero."""
+    sums: dict[str, dict[str, int]] = {}
+    for part in views.all("counters").values():
+        of_state = sums.setdefault(part.state, {})
+        for name, value in part.counts.items():
+            of_state[name] = of_state.get(name, 0) + value
+    some = {s: {n: v for n, v in counts.items() if v} for s, counts in sums.items()}
+    return {state: counts for state, counts in some.items() if counts}
+
+
+def test_any_order_of_topics_ends_in_the_same_counts():
+    expected = {
+        "20": {
+            "registered": 1,
+            "certificates_issued": 1,
+            "payments_confirmed": 1,
+            "paid_amount": 250_000,
+            "places_confirmed": 1,
+        }
+    }
+    events: tuple[Event, ...] = (CERTIFIED, PAID, PLACED, REGISTERED)
+    facts = [(event, fact(event, partition=number)) for number, event in enumerate(events)]
+    for order in permutations(facts):
+        views = Views()
+        for event, place in order:
+            views.take(event, place)
+        assert counted(views) == expected
+
+
+def test_what_came_before_her_state_stands_under_unknown():
+    views = Views()
+    views.take(PAID, fact(PAID))
+    assert counted(views) == {"unknown": {"payments_confirmed": 1, "paid_amount": 250_000}}
+
+
+def test_only_the_counters_of_the_facts_own_partition_are_written():
+    views = Views()
+    views.take(PAID, fact(PAID, partition=4))
+    views.take(REGISTERED, fact(REGISTERED, partition=2))
+    assert set(views.all("counters")) == {
+        "unknown:telar.grants:4",
+        "unknown:telar.enrollment:2",
+        "20:telar.enrollment:2",
+    }
+
+
+def test_every_fact_of_a_person_is_on_her_timeline():
+    types = set(facts_of_persons())
+    shown = (REGISTERED, ENROLLED, EVALUATED, CERTIFIED, PAID, PLACED)
+    assert {type(event) for event in shown} <= types
+    assert all(kind.key_field == "person_id" for kind in types)
+    assert enrollment.CallPublished not in types
+
+
+def test_an_entry_says_what_happened_in_codes():
+    views = Views()
+    views.take(EVALUATED, fact(EVALUATED, sequence=12, minute=3))
+    entry = views.all("timeline")["ana/enrollment/000000000012"]
+    assert (entry.service, entry.fact, entry.sequence) == (
+        "enrollment",
+        "eligibility-evaluated",
+        12,
+    )
+    assert entry.at == NOON + timedelta(minutes=3)
+    assert entry.details == {
+        "enrolment_id": "ana:c1",
+        "rules_version": "v1",
+        "outcome": "met",
+        "leaves": ["is-woman=met"],
+    }
+
+
+def test_as_of_is_the_newest_fact_whatever_came_last():
+    views = Views()
+    views.take(PAID, fact(PAID, minute=9))
+    views.take(REGISTERED, fact(REGISTERED, minute=2))
+    assert views.all("people")["ana"].as_of == NOON + timedelta(minutes=9)
+
+
+async def publish(gateway: Gateway, *events: Event) -> None:
+    """What the services would have sent, numbered by topic and key."""
+    producer = await gateway.bus.producer()
+    streams: dict[str, Any] = {}
+    for minute, event in enumerate(events):
+        now = context(NOON + timedelta(minutes=minute), cause=f"cause-{minute}")
+        unnumbered = envelope(event, encode_value(event), f"event-{minute}", now)
+        place = f"{short(unnumbered.topic)}/{event.stream_key}"
+        stream = streams.get(place) or fresh_stream(event.stream_key)
+        streams[place], sealed = number(stream, unnumbered)
+        await producer.send([encode(sealed)], 5.0)
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    return fresh(tmp_path, monkeypatch, partitions=2)
+
+
+async def test_her_timeline_is_read_in_pages_by_time_through_the_public_api(quiet: Gateway):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        await publish(gateway, REGISTERED, PAID, ENROLLED, CERTIFIED)
+        path = "/v1/persons/ana/timeline?limit=3&after=enrollment/ana/2,training/ana/1,grants/ana/1"
+        answer = await gateway.get(path)
+        page = answer.json()
+        assert answer.headers["telar-after"] == "reached"
+        assert [entry["fact"] for entry in page["items"]] == [
+            "person-registered",
+            "payment-confirmed",
+            "applicant-enrolled",
+        ]
+        assert page["as_of"] == "2026-03-02T12:03:00Z"
+        rest = (await gateway.get(f"/v1/persons/ana/timeline?cursor={page['next']}")).json()
+        assert [entry["fact"] for entry in rest["items"]] == ["certificate-issued"]
+        assert rest["next"] is None
+
+
+async def test_the_states_are_summed_with_their_time(quiet: Gateway):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        other = REGISTERED.model_copy(update={"person_id": "bea", "state": "31"})
+        unplaced = PAID.model_copy(update={"person_id": "eva"})
+        await publish(gateway, REGISTERED, PAID, other, unplaced)
+        headers = gateway.bearer("officer-1", "auditor")
+        after = "after=enrollment/ana/1,grants/ana/1,enrollment/bea/1,grants/eva/1"
+        answer = await gateway.http.get(f"/v1/indicators/states?{after}", headers=headers)
+        seen = answer.json()
+        assert answer.headers["telar-after"] == "reached"
+        assert set(seen["states"]) == {"20", "31"}
+        assert seen["states"]["20"]["paid_amount"] == 250_000
+        assert seen["states"]["31"]["registered"] == 1
+        assert seen["unknown"]["paid_amount"] == 250_000
+        assert (seen["total"]["registered"], seen["total"]["paid_amount"]) == (2, 500_000)
+        assert seen["as_of"] == "2026-03-02T12:03:00Z"
+
+
+@pytest.mark.parametrize(
+    ("subject", "role", "act_for", "status"),
+    [
+        ("ana", "applicant", None, 200),
+        ("helper", "promoter", "ana", 200),
+        ("officer-1", "operator", None, 200),
+        ("officer-1", "auditor", None, 200),
+        ("officer-1", "intake", None, 200),
+        ("bea", "applicant", None, 404),
+        ("helper", "promoter", None, 404),
+        ("helper", "promoter", "bea", 404),
+        ("officer-1", "treasurer", None, 403),
+    ],
+)
+async def test_who_may_read_her_timeline(
+    gateway: Gateway, subject: str, role: Any, act_for: str | None, status: int
+):
+    token = gateway.issuer.access_token(subject, [role], act_for)
+    headers = {"authorization": f"Bearer {token}"}
+    answer = await gateway.http.get("/v1/persons/ana/timeline", headers=headers)
+    assert answer.status_code == status
+
+
+async def test_the_programmes_counts_are_not_for_applicants(gateway: Gateway):
+    answer = await gateway.get("/v1/indicators/states")
+    assert (answer.status_code, answer.json()["code"]) == (403, "role-missing")
+
+
+def test_everything_that_is_counted_is_shown():
+    from services.gateway.handlers import AMOUNTS, TIMES
+
+    assert set(StateCounts.model_fields) == {*TIMES.values(), *AMOUNTS.values()}
