@@ -5,10 +5,10 @@ whatever frees one offers it at once to the first in line. The seat of each woma
 said here, and her seat, not the cohort, watches the clock of her offer.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from services.training.domain.courses import CompletionRule
 from shared.events.training import CohortOpened
@@ -20,6 +20,10 @@ MAX_WAITING = 5_000
 
 Capacity = Annotated[int, Field(strict=True, ge=1, le=2_000)]
 Sessions = Annotated[int, Field(strict=True, ge=1, le=200)]
+_DayText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+StartDay = Annotated[Day, PlainSerializer(date.isoformat, return_type=_DayText)]
+"""Stored as ISO 8601 text: BSON has instants but no calendar days."""
+
 OfferSeconds = Annotated[int, Field(strict=True, ge=1, le=90 * 24 * 3600)]
 
 
@@ -30,7 +34,7 @@ class Plan(Frozen):
     language: Language
     state: StateKey
     capacity: Capacity
-    starts_on: Day
+    starts_on: StartDay
     sessions: Sessions
     offer_seconds: OfferSeconds
 
