@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ from tests.support.wait import until
 
 def chain(key: str, *numbers: int) -> list[Envelope]:
     """The stream of one reader, as a publisher would have numbered it."""
-    stream, sealed = streams.fresh(key), []
+    stream = streams.fresh(key)
+    sealed: list[Envelope] = []
     for place, number in enumerate(numbers, 1):
         event = Envelope(
             id=f"{key}-{place}",
@@ -148,7 +150,7 @@ class CoreSuite:
         await self.send(bus, *[encode(event) for event in (*ill, *well)])
         await self.card(reader, "well", [5, 6])
         await self.card(reader, "ill", [1])
-        parked = await until(lambda: reader.json("/operations/reader/parked"))
+        parked: Any = await until(lambda: reader.json("/operations/reader/parked"), bool)
         assert [(one["key"], one["code"], one["head"]) for one in parked] == [
             ("ill", "ZeroDivisionError", 2)
         ]
@@ -217,7 +219,7 @@ class CoreSuite:
         (event,) = chain("gil", 1)
         bad = Envelope.from_document({**event.to_document(), "value": b'{"reader_id": 7}'})
         await self.send(bus, encode(bad))
-        parked = await until(lambda: reader.json("/operations/reader/parked"))
+        parked: Any = await until(lambda: reader.json("/operations/reader/parked"), bool)
         assert [(one["key"], one["code"]) for one in parked] == [("gil", "ValidationError")]
 
     async def test_it_counts_what_was_published_and_applied(

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
+from shared.chassis.auth import Role
 from shared.chassis.ports import Bus, Store
 from shared.chassis.runtime import Runtime
 from shared.chassis.service import Service
@@ -43,7 +44,7 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    service: Service, keys: Path, store: Store, bus: Bus, role: str = "operator"
+    service: Service, keys: Path, store: Store, bus: Bus, role: Role = "operator"
 ) -> AsyncIterator[Running]:
     """Start it, wait until it is ready, and stop it."""
     issuer = Issuer(keys)
@@ -58,5 +59,5 @@ async def running(
             headers={"authorization": f"Bearer {token}"},
         ) as http,
     ):
-        await until(lambda: app.state.runtime.faults(), lambda faults: not faults)
+        await until(app.state.runtime.faults, lambda faults: not faults)
         yield Running(app, http)
