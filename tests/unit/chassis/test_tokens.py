@@ -106,7 +106,7 @@ INVALID: dict[str, Mutation] = {
     "no subject": lambda f: f.token(sub=...),
     "no id": lambda f: f.token(jti=...),
     "too long a life": lambda f: f.token(exp=NOW + 3600),
-    "end before beginning": lambda f: f.token(iat=NOW + 3, exp=NOW + 3),
+    "end before beginning": lambda f: f.token(iat=NOW + 300, exp=NOW + 300),
     "issued tomorrow": lambda f: f.token(iat=NOW + 86400, exp=NOW + 86700),
     "not valid yet": lambda f: f.token(nbf=NOW + 3600),
     "end as text": lambda f: f.token(exp=str(NOW + 300)),
