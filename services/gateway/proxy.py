@@ -10,6 +10,7 @@ from starlette.types import Receive
 
 from services.gateway.upstreams import Answer, Call, Headers, Pool
 from shared.chassis.errors import Problem
+from shared.chassis.strict import BODY_BYTES
 
 _ASKED = frozenset(
     (
@@ -64,6 +65,9 @@ class Request:
 
     async def read(self, seconds: float) -> bytes:
         """The whole body; the edge refuses more than the limit while it comes in."""
+        declared = self.headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > BODY_BYTES:
+            raise Problem(413, "body-too-large")  # not a byte of it is waited for
         body, more = bytearray(), True
         try:
             async with asyncio.timeout(seconds):

@@ -1,5 +1,6 @@
 """A gateway in this process with services that are only a script behind it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -66,6 +67,10 @@ def fails(error: type[httpx2.TransportError]) -> Reaction:
     return react
 
 
+NEVER = said()
+"""A replica that takes the request and says nothing."""
+
+
 @dataclass
 class Replicas(httpx2.AsyncBaseTransport):
     """What each address does, and what it was asked."""
@@ -75,7 +80,10 @@ class Replicas(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request)
-        return self.does.get(request.url.host, said(200, {"ok": True}))(request)
+        reaction = self.does.get(request.url.host, said(200, {"ok": True}))
+        if reaction is NEVER:
+            await asyncio.Event().wait()
+        return reaction(request)
 
     @property
     def hosts(self) -> list[str]:

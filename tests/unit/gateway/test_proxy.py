@@ -1,11 +1,13 @@
 """Passing calls on: what goes through, what does not, and what a caller hears instead."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.unit.gateway.behind import Gateway, fails, fresh, said
+from tests.unit.gateway.behind import NEVER, Gateway, fails, fresh, said
 
 ACCEPT = "/v1/awards/a1/acceptance"
 
@@ -180,6 +182,13 @@ async def test_a_service_that_is_slow_is_a_504(gateway: Gateway):
     assert len(gateway.replicas.asked) == 1
 
 
+async def test_a_service_that_never_answers_is_a_504_at_the_callers_deadline(gateway: Gateway):
+    gateway.replicas.does["one"] = NEVER
+    async with asyncio.timeout(2):
+        answer = await gateway.get("/v1/awards", telar_timeout_ms="50")
+    assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [("3000", "2900"), ("150", "75"), ("1", "1"), ("0", "1"), ("-5", "9900"), ("9e9", "9900")],
@@ -193,6 +202,16 @@ async def test_a_body_too_large_is_refused_before_it_is_sent(gateway: Gateway):
     answer = await gateway.post(ACCEPT, b"x" * (64 * 1024 + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
     assert gateway.replicas.asked == []
+
+
+async def test_a_body_that_is_only_announced_is_refused_unread(gateway: Gateway):
+    async def never() -> AsyncIterator[bytes]:
+        raise AssertionError("read")
+        yield b""
+
+    headers = gateway.bearer() | {"content-length": "9999999"}
+    answer = await gateway.http.post(ACCEPT, content=never(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 
 async def test_a_caller_who_asks_too_often_waits_and_others_do_not(
