@@ -127,9 +127,10 @@ def demo(
     data_dir: DataDir = None,
 ) -> None:
     """Run a whole programme through the public API of a stack that is up."""
+    stack = usage.running(data_dir)
     from cli.demo.main import demo as command
 
-    raise typer.Exit(command(usage.running(data_dir), women=women, as_json=as_json))
+    raise typer.Exit(command(stack, women=women, as_json=as_json))
 
 
 @app.command()

@@ -21,7 +21,7 @@ def down(folder: Path) -> int:
     report = Report()
     owner = PidFile(folders.owner).pid()
     if folders.is_held() and owner:
-        with report.step("Stopped"):
+        with report.step("Stopping", "Stopped"):
             ended = _end(owner)
         if not ended:
             print(f"`telar up` (process {owner}) does not end", file=sys.stderr)

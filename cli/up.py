@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from rich.console import Console
+
 from cli import show, usage
 from deploy.local import leftovers, prerequisites
 from deploy.local.fetch import NotFetched
@@ -42,8 +44,8 @@ class Interrupted(BaseException):
 class Signals:
     """The first signal ends in good order, the second at once."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, console: Console) -> None:
+        self._platform, self._console = platform, console
         self._seen = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on)
@@ -53,6 +55,7 @@ class Signals:
             self._leave_terminal()
         if self._seen:
             self._platform.kill_all()
+            self._console.show_cursor(show=True)
             os._exit(usage.INTERRUPTED)
         self._seen = True
         if not self._platform.stopping:
@@ -70,19 +73,18 @@ def foreground(wish: Wish) -> int:
     report = Report()
     with _folder(wish) as folder:
         platform = Platform(folder, wish.plan, report)
-        Signals(platform)
+        Signals(platform, report.console)
         try:
             prerequisites.ensure(report)
             platform.start()
             code = _use(wish, folder, report)
         except Interrupted:
-            report.console.print()
             code = usage.OK if platform.is_up else usage.INTERRUPTED
         except (prerequisites.Missing, NotFetched, InUse, NotStarted, NoPorts) as problem:
             report.console.print(f"✗ {problem}", style="red", markup=False)
             return usage.FAILED
         if platform.is_up:
-            with report.step("Stopped"):
+            with report.step("Stopping; Ctrl-C again ends all at once", "Stopped"):
                 platform.stop()
         return code
 

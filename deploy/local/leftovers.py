@@ -11,7 +11,7 @@ from deploy.local.folders import Folders
 from deploy.local.processes import PidFile
 
 PREFIX = "telar-throw-away-"
-_GRACE = 9.0
+_GRACE = 5.0
 _YOUNG = 60.0
 
 

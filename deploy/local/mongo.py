@@ -1,5 +1,6 @@
 """mongod as a one-member replica set: how it starts and when it is ready."""
 
+import signal
 import socket
 import struct
 from importlib.resources import files
@@ -9,10 +10,10 @@ from typing import Any
 
 import bson
 
-from deploy.local.processes import Program
+from deploy.local.processes import Child, Program
 
 _OP_MSG = 2013
-_ALREADY_INITIALIZED = 23
+_REPLICATED = ("--replSet", "rs0", "--oplogSize", "64")
 # Small journal files and a small cache: a laptop holds one programme, not a country.
 _ENGINE = (
     "log=(enabled=true,remove=true,path=journal,compressor=snappy,prealloc=false,file_max=16MB)"
@@ -35,51 +36,77 @@ def address(port: int) -> str:
 
 
 def program(folder: Path, port: int) -> Program:
-    """mongod on `folder`, ready when it is primary and takes writes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    argv = (
-        *(str(binary()), "--dbpath", str(folder), "--port", str(port)),
-        *("--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs0"),
-        *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"),
-        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=200"),
-        *("--wiredTigerEngineConfigString", _ENGINE),
+    """mongod on `folder`, which `prepare` has made ready; ready when it takes writes."""
+    return Program(
+        "mongo", _argv(folder, port, *_REPLICATED), lambda: ready(port), address=address(port)
     )
-    return Program("mongo", argv, lambda: ready(port), address=address(port))
+
+
+def prepare(folder: Path, port: int) -> None:
+    """Make the folder, or tell a database that comes from another port its new one.
+
+    A replica set knows itself by host and port. Left to find out alone, mongod would first
+    question whoever holds the old port now, for half a minute if that one is silent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder.with_suffix(".port")
+    known = marker.read_text() if marker.exists() else ""
+    if known != str(port) and (folder / "WiredTiger").exists():
+        _move(folder, port)
+    marker.write_text(str(port))
 
 
 def ready(port: int) -> bool:
-    """Whether mongod is primary; makes it one if it belongs to no set or moved to a new port."""
+    """Whether mongod is primary; makes it one if it belongs to no set yet."""
     try:
         if _command(port, {"hello": 1}).get("isWritablePrimary"):
             return True
-        reply = _command(port, {"replSetInitiate": _config(port, version=1)})
-        if reply.get("code") == _ALREADY_INITIALIZED:
-            _move(port)
+        members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+        _command(port, {"replSetInitiate": {"_id": "rs0", "version": 1, "members": members}})
     except OSError:
         pass
     return False
 
 
-def _config(port: int, version: int) -> dict[str, Any]:
-    members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-    # Without others to vote, a long wait before an election only delays a start on new ports.
-    settings = {"electionTimeoutMillis": 1000}
-    return {"_id": "rs0", "version": version, "members": members, "settings": settings}
+def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
+    return (
+        *(str(binary()), "--dbpath", str(folder), "--port", str(port)),
+        *("--bind_ip", "127.0.0.1", "--nounixsocket"),
+        *("--wiredTigerCacheSizeGB", "0.25"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=200"),
+        *("--wiredTigerEngineConfigString", _ENGINE),
+        *more,
+    )
 
 
-def _move(port: int) -> None:
-    """A replica set knows itself by host and port; on another port it must be told."""
-    config = _command(port, {"replSetGetConfig": 1}).get("config")
-    if config and config["members"][0]["host"] != f"127.0.0.1:{port}":
-        config["members"][0]["host"] = f"127.0.0.1:{port}"
-        config["version"] += 1
-        _command(port, {"replSetReconfig": config, "force": True})
+def _move(folder: Path, port: int) -> None:
+    """The documented way: outside its set, mongod lets its configuration be changed."""
+    alone = Program("mongo", _argv(folder, port), lambda: _answers(port))
+    log, record = folder.with_suffix(".move.log"), folder.with_suffix(".move.pid")
+    child = Child(alone, log, record, signal.SIGKILL)
+    try:
+        child.wait_ready(60)
+        change = {"$set": {"members.0.host": f"127.0.0.1:{port}"}}
+        updates = [{"q": {"_id": "rs0"}, "u": change}]
+        reply = _command(port, {"update": "system.replset", "updates": updates}, "local")
+    finally:
+        child.stop(alone.grace)
+    if not reply.get("ok"):
+        raise RuntimeError(f"mongod could not be moved to port {port}: {reply}")
+    log.unlink(missing_ok=True)
 
 
-def _command(port: int, command: dict[str, Any]) -> dict[str, Any]:
+def _answers(port: int) -> bool:
+    try:
+        return bool(_command(port, {"hello": 1}).get("isWritablePrimary"))
+    except OSError:
+        return False
+
+
+def _command(port: int, command: dict[str, Any], database: str = "admin") -> dict[str, Any]:
     """One command on one socket: a driver's topology discovery would take longer than mongod."""
-    body = b"\0\0\0\0\0" + bson.encode({**command, "$db": "admin"})
+    body = b"\0\0\0\0\0" + bson.encode({**command, "$db": database})
     with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
         connection.sendall(struct.pack("<iiii", 16 + len(body), 1, 0, _OP_MSG) + body)
         with connection.makefile("rb") as reply:

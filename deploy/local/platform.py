@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -110,20 +110,24 @@ class Platform:
             self._report.say(f"Ended what an earlier run had left: {', '.join(names)}")
 
     def _start_servers(self) -> None:
-        with self._report.step("MongoDB and Kafka"), ThreadPoolExecutor(1) as pool:
-            database = self._unit(mongo.program(self.folders.mongo, self._layout.mongo_port))
-            self._supervisor.start([database])
-            formatting: Future[None] = pool.submit(
-                kafka.prepare,
-                self.folders.kafka,
-                self._layout.kafka_port,
-                self._layout.controller_port,
-            )
+        units = [
+            self._unit(mongo.program(self.folders.mongo, self._layout.mongo_port)),
+            self._unit(kafka.program(self.folders.kafka, self._layout.kafka_port)),
+        ]
+        with self._report.step("MongoDB and Kafka"), ThreadPoolExecutor(2) as pool:
+            prepared = [pool.submit(self._prepare_mongo), pool.submit(self._prepare_kafka)]
             self._issue_keys()
-            formatting.result()
-            broker = self._unit(kafka.program(self.folders.kafka, self._layout.kafka_port))
-            self._supervisor.start([broker])
-            self._supervisor.wait_ready([database, broker], _SERVERS_PATIENCE)
+            for unit, done in zip(units, prepared, strict=True):
+                done.result()
+                self._supervisor.start([unit])
+            self._supervisor.wait_ready(units, _SERVERS_PATIENCE)
+
+    def _prepare_mongo(self) -> None:
+        mongo.prepare(self.folders.mongo, self._layout.mongo_port)
+
+    def _prepare_kafka(self) -> None:
+        ports = self._layout.kafka_port, self._layout.controller_port
+        kafka.prepare(self.folders.kafka, *ports)
 
     def _issue_keys(self) -> None:
         from shared.chassis.tokens import Issuer  # noqa: PLC0415 - slow; the servers come first

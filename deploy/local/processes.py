@@ -63,10 +63,11 @@ class PidFile:
     def pid(self) -> int | None:
         """The process recorded here, if it is still that one and alive."""
         try:
-            number, born = self.path.read_text().split()
+            text, born = self.path.read_text().split()
+            number = int(text)
         except (OSError, ValueError):
             return None
-        return int(number) if birth(int(number)) == born else None
+        return number if birth(number) == born else None
 
     def end(self, grace: float) -> int | None:
         """End the process recorded here; a foreign one with its number is left alone."""

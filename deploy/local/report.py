@@ -19,14 +19,14 @@ class Report:
         self.console.print(f"  {text}", markup=False)
 
     @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """A named step; when it is done its line says how long it took."""
+    def step(self, text: str, done: str = "") -> Iterator[None]:
+        """A named step; when it is done its line says so and how long it took."""
         begun = time.monotonic()
         live = self.console.is_terminal
         with self.console.status(f"{text} …") if live else _nothing():
             yield
         took = f"{time.monotonic() - begun:.1f} s"
-        self.console.print(f"[green]✓[/green] {text} [dim]{took}[/dim]")
+        self.console.print(f"[green]✓[/green] {done or text} [dim]{took}[/dim]")
 
     @contextmanager
     def download(self, text: str, size: int) -> Iterator[Callable[[int], None]]:

@@ -60,7 +60,9 @@ class Servers:
 
     def start_mongo(self) -> None:
         """Start mongod; returns when it is primary."""
-        self._start(mongo.program(self._folder / "mongo", self._mongo_port))
+        folder = self._folder / "mongo"
+        mongo.prepare(folder, self._mongo_port)
+        self._start(mongo.program(folder, self._mongo_port))
 
     def start_kafka(self) -> None:
         """Start Kafka; returns when it answers."""

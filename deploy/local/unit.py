@@ -168,6 +168,7 @@ class Unit:
         self.restarts += 1
 
     def _give_up(self, child: Child) -> None:
+        child.stop(0.0)
         words = f"{_how(child)} {self._patience.deaths} times in a row; given up. Its last lines:"
         self._set(State.FAILED, f"{words}\n{tail(self.log)}")
 
