@@ -1,0 +1,256 @@
+"""The tranches of an accepted award: what each waits for, and how far its payment came.
+
+A tranche may wait for the certificate of a course. Until it is paid, losing that certificate or
+leaving the programme holds it; one that was paid is only marked, for a person to look at.
+"""
+
+from typing import Any, Literal
+
+from services.grants.domain.rounds import Part
+from shared.events.grants import TrancheHeld, TrancheReady
+from shared.model import Command, Context, Event, Forbidden, Frozen, Refused, Unknown
+from shared.types import Count, Flag, Id, PositiveCentavos, PositiveCount
+
+TrancheStatus = Literal["planned", "ready", "held", "sent", "paid", "returned"]
+
+TrancheState = TrancheStatus | Literal["questioned"]
+
+HoldReason = Literal["completion-revoked", "enrolment-withdrawn"]
+
+
+class Tranche(Part):
+    """One part of an award. `met`: nothing is missing; `hold`: why it may not be paid now."""
+
+    met: Flag
+    status: TrancheStatus = "planned"
+    hold: HoldReason | None = None
+    attempts: Count = 0
+    payment_id: Id | None = None
+
+    @property
+    def states(self) -> set[TrancheState]:
+        """By which it is found; `questioned`: paid, and its certificate did not stand."""
+        lost = self.status == "paid" and not self.met
+        return {self.status, "questioned"} if lost else {self.status}
+
+
+class Payable(Frozen):
+    """What the tranches of an award need to know of it. `stopped`: she left the programme."""
+
+    id: Id
+    person_id: Id
+    pool_id: Id
+    tranches: tuple[Tranche, ...]
+    stopped: Flag = False
+    proposed_by: Id
+    approved_by: Id | None = None
+
+
+class Credit(Command):
+    """She is certified in these courses."""
+
+    course_ids: tuple[Id, ...]
+
+
+class Uncredit(Command):
+    """Her certificate of a course did not stand."""
+
+    course_id: Id
+
+
+class Pay(Command):
+    """A treasurer orders the payment of a tranche."""
+
+    tranche: PositiveCount
+
+
+class MarkPaid(Command):
+    payment_id: Id
+
+
+class MarkFailed(Command):
+    payment_id: Id
+
+
+class ReturnMoney(Command):
+    """A held tranche will not be paid: its money goes back to the pool."""
+
+    tranche: PositiveCount
+
+
+class ConditionMet(Event):
+    """The certificate that a tranche waits for is there."""
+
+    tranche: PositiveCount
+
+
+class ConditionUnmet(Event):
+    """The certificate that a tranche waited for is gone."""
+
+    tranche: PositiveCount
+
+
+class PaymentOrdered(Event):
+    """A payment of a tranche is to be sent."""
+
+    payment_id: Id
+    award_id: Id
+    person_id: Id
+    tranche: PositiveCount
+    amount: PositiveCentavos
+
+
+class TranchePaid(Event):
+    """The bank confirmed the payment of a tranche."""
+
+    pool_id: Id
+    award_id: Id
+    tranche: PositiveCount
+    amount: PositiveCentavos
+
+
+class TrancheReturned(Event):
+    """The money of a held tranche goes back."""
+
+    pool_id: Id
+    award_id: Id
+    tranche: PositiveCount
+    amount: PositiveCentavos
+
+
+TrancheCommand = Credit | Uncredit | Pay | MarkPaid | MarkFailed | ReturnMoney
+
+
+def decide_tranches(award: Payable, command: TrancheCommand, now: Context) -> list[Event]:
+    """What a command says to the tranches of an accepted award."""
+    match command:
+        case Credit():
+            gained = [t for t in award.tranches if not t.met and t.course_id in command.course_ids]
+            return [event for tranche in gained for event in _credit(award, tranche)]
+        case Uncredit():
+            lost = [t for t in award.tranches if t.met and t.course_id == command.course_id]
+            return [event for tranche in lost for event in _uncredit(award, tranche)]
+        case Pay():
+            return _pay(award, _tranche(award, command.tranche), now)
+        case ReturnMoney():
+            return _return(award, _tranche(award, command.tranche))
+        case MarkPaid() | MarkFailed():
+            sent = [t for t in award.tranches if t.status == "sent"]
+            ours = [t for t in sent if t.payment_id == command.payment_id]
+            return [_marked(award, tranche, command) for tranche in ours]
+
+
+def ready(award: Payable, tranche: Tranche) -> TrancheReady:
+    """It can be paid."""
+    return TrancheReady(
+        person_id=award.person_id,
+        award_id=award.id,
+        tranche=tranche.number,
+        amount=tranche.amount,
+    )
+
+
+def held(award: Payable, tranche: Tranche, reason: HoldReason) -> TrancheHeld:
+    """It may not be paid."""
+    return TrancheHeld(
+        person_id=award.person_id,
+        award_id=award.id,
+        tranche=tranche.number,
+        amount=tranche.amount,
+        reason_code=reason,
+    )
+
+
+def hold_unpaid(award: Payable) -> list[Event]:
+    """She left the programme: nothing that is not on its way to her is paid any more."""
+    waiting = [t for t in award.tranches if t.status in ("planned", "ready", "held")]
+    return [held(award, tranche, "enrolment-withdrawn") for tranche in waiting]
+
+
+def _credit(award: Payable, tranche: Tranche) -> list[Event]:
+    met = ConditionMet(tranche=tranche.number)
+    waits = tranche.status == "planned" or tranche.hold == "completion-revoked"
+    return [met, ready(award, tranche)] if waits else [met]
+
+
+def _uncredit(award: Payable, tranche: Tranche) -> list[Event]:
+    unmet = ConditionUnmet(tranche=tranche.number)
+    if tranche.status == "ready":
+        return [unmet, held(award, tranche, "completion-revoked")]
+    return [unmet]
+
+
+def _tranche(award: Payable, number: int) -> Tranche:
+    found = [tranche for tranche in award.tranches if tranche.number == number]
+    if not found:
+        raise Unknown("tranche-unknown")
+    return found[0]
+
+
+def _pay(award: Payable, tranche: Tranche, now: Context) -> list[Event]:
+    if now.actor == award.person_id:
+        raise Forbidden("award-to-oneself")
+    if now.actor in (award.proposed_by, award.approved_by):
+        raise Forbidden("payment-needs-third-person")
+    match tranche.status:
+        case "sent":
+            return []
+        case "planned":
+            raise Refused("tranche-not-ready")
+        case "held":
+            raise Refused("tranche-on-hold")
+        case "paid":
+            raise Refused("tranche-already-paid")
+        case "returned":
+            raise Refused("tranche-money-returned")
+    ordered = PaymentOrdered(
+        payment_id=f"{award.id}:{tranche.number}:{tranche.attempts + 1}",
+        award_id=award.id,
+        person_id=award.person_id,
+        tranche=tranche.number,
+        amount=tranche.amount,
+    )
+    return [ordered]
+
+
+def _marked(award: Payable, tranche: Tranche, command: MarkPaid | MarkFailed) -> Event:
+    if isinstance(command, MarkPaid):
+        return TranchePaid(**_money(award, tranche))
+    if award.stopped:
+        return held(award, tranche, "enrolment-withdrawn")
+    return ready(award, tranche) if tranche.met else held(award, tranche, "completion-revoked")
+
+
+def _return(award: Payable, tranche: Tranche) -> list[Event]:
+    if tranche.status == "returned":
+        return []
+    if tranche.status != "held":
+        raise Refused("tranche-not-held")
+    return [TrancheReturned(**_money(award, tranche))]
+
+
+def _money(award: Payable, tranche: Tranche) -> dict[str, Any]:
+    place = {"pool_id": award.pool_id, "award_id": award.id}
+    return {**place, "tranche": tranche.number, "amount": tranche.amount}
+
+
+def changes(event: Event) -> tuple[int, dict[str, object]] | None:
+    """The tranche that an event speaks of, and what changes in it."""
+    match event:
+        case ConditionMet():
+            return event.tranche, {"met": True}
+        case ConditionUnmet():
+            return event.tranche, {"met": False}
+        case TrancheReady():
+            return event.tranche, {"status": "ready", "hold": None}
+        case TrancheHeld():
+            return event.tranche, {"status": "held", "hold": event.reason_code}
+        case PaymentOrdered():
+            attempts = int(event.payment_id.rpartition(":")[2])
+            ordered = {"payment_id": event.payment_id, "attempts": attempts}
+            return event.tranche, {"status": "sent", **ordered}
+        case TranchePaid():
+            return event.tranche, {"status": "paid"}
+        case TrancheReturned():
+            return event.tranche, {"status": "returned"}
+    return None
