@@ -1,0 +1,1 @@
+"""`telar demo`: a whole programme, driven through the public API only."""

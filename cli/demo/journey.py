@@ -1,0 +1,102 @@
+"""The whole way: what happens to the women of one run, in order, and what it came to."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from cli.demo import invariants
+from cli.demo.client import Client
+from cli.demo.display import Display
+from cli.demo.enrolment import Enrolment
+from cli.demo.files import Woman
+from cli.demo.grants import Grants
+from cli.demo.invariants import OPERATOR, Operations
+from cli.demo.outcome import Outcome, effect_seconds, flows
+from cli.demo.programme import publish
+from cli.demo.trade import Trade
+from cli.demo.training import Training
+
+
+class Journey:
+    """One run of the programme."""
+
+    def __init__(self, client: Client, display: Display, women: list[Woman]) -> None:
+        self._client, self._display, self._women = client, display, women
+        self._counts: dict[str, dict[str, int]] = {}
+
+    async def run(self) -> None:
+        """From the call to the trade fair, with the ways back."""
+        client, display, women = self._client, self._display, self._women
+        self._before = await Operations.read(client)
+        with display.step("Programme published", 1):
+            programme = await publish(client, women)
+        self._enrolment = Enrolment(client, programme, display)
+        self._training = Training(client, programme, display)
+        self._grants = Grants(client, programme, display)
+        self._trade = Trade(client, programme, display)
+        await self._enrolment.enrol(women)
+        enrolled = [one for one in women if "enrolled" in one.marks]
+        await self._learn(enrolled)
+        await self._win(enrolled)
+        await self._sell(enrolled)
+
+    async def _learn(self, women: list[Woman]) -> None:
+        await self._training.seats(women)
+        await self._training.give_up(women)
+        leaving = await self._enrolment.withdraw(women, "seat")
+        await self._training.await_undone(leaving)
+        await self._training.offers()
+
+    async def _win(self, women: list[Woman]) -> None:
+        await self._grants.apply(women)
+        await self._grants.refill()
+        await self._training.courses(women)
+        leaving = await self._enrolment.withdraw(women, "award")
+        await self._grants.await_undone(leaving)
+        await self._training.revocations(women)
+        await self._grants.pay(women)
+
+    async def _sell(self, women: list[Woman]) -> None:
+        await self._trade.apply(women)
+        leaving = await self._enrolment.withdraw(women, "place")
+        await self._trade.await_undone(leaving)
+        await self._trade.offers()
+
+    async def outcome(self, seconds: Callable[[], float]) -> Outcome:
+        """Wait until all effects have arrived, then read what the run came to."""
+        with self._display.step("All effects arrived", 1):
+            after = await invariants.at_rest(self._client)
+        took = seconds()
+        with self._display.step("Invariants read", 1):
+            checks = [
+                *await self._training.checks(self._women),
+                await self._grants.check(),
+                await self._trade.check(),
+                *invariants.of_streams(after),
+            ]
+        return Outcome(
+            run_id=self._client.run_id,
+            women=len(self._women),
+            seconds=round(took, 2),
+            calls=dict(self._client.calls),
+            counts=await self._counted(),
+            thread=await self._thread(),
+            flows=flows(self._before, after),
+            effect_seconds=effect_seconds(self._before, after),
+            checks=checks,
+        )
+
+    async def _counted(self) -> dict[str, dict[str, int]]:
+        found = {
+            "enrolment": await self._enrolment.ends(),
+            "seat": await self._training.ends(),
+            **await self._grants.ends(),
+            "fair place": await self._trade.ends(),
+        }
+        return {thing: dict(sorted(Counter(ends).items())) for thing, ends in found.items()}
+
+    async def _thread(self) -> list[dict[str, Any]]:
+        """Of the woman who came furthest."""
+        furthest = max(self._women, key=lambda woman: len(woman.marks))
+        path = f"/persons/{furthest.person_id}/timeline"
+        return await self._client.all(OPERATOR, path)
