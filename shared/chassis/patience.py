@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Step = Callable[[], Coroutine[Any, Any, Any]]
+
+_A_PART = 0.3
 
 
 class Aside:
@@ -19,7 +23,8 @@ class Aside:
         """Begin it; its errors are nobody's."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_look_at)
         return task
 
     async def settle(self, seconds: float) -> None:
@@ -28,11 +33,6 @@ class Aside:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:
             task.cancel()
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at: the loop has nothing to complain about
 
 
 async def in_thread(call: Callable[[], object], seconds: float) -> None:
@@ -80,3 +80,59 @@ class Conversation:
         """Return when no step is running any more."""
         if self._running is not None:
             await asyncio.wait({self._running})
+
+
+async def at_most(seconds: float, work: Coroutine[Any, Any, Any]) -> None:
+    """Run it for so long, and cancel it then; whatever it raises is its own affair."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_look_at)
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """The loop complains about errors that nobody looked at."""
+    if not task.cancelled():
+        task.exception()
+
+
+class Watch:
+    """Tells a consumer that has nothing to do from one that is stuck."""
+
+    def __init__(self, quiet: float, settling: float) -> None:
+        self._quiet, self._settling = quiet, settling
+        self._since = self._looked = time.monotonic()
+
+    def works(self) -> None:
+        """Records came, or it is known that there are none."""
+        self._since = self._looked = time.monotonic()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing came for a while: time to look whether there is anything."""
+        return time.monotonic() - self._looked > self._quiet
+
+    def records_wait(self) -> bool:
+        """There are some; whether they have waited for so long that they will never come."""
+        self._looked = time.monotonic()
+        return self._looked - self._since > 3 * self._quiet
+
+    @property
+    def never_settles(self) -> bool:
+        """Whether a poll has not come back for longer than any group takes."""
+        return time.monotonic() - self._since > self._settling
+
+
+async def end(stop: Step, seconds: float, parts: Callable[[], Sequence[Step]]) -> None:
+    """Stop politely for so long; then part by part: a stop that was cut short leaves them."""
+    if seconds > 0:
+        polite = asyncio.create_task(stop())
+        polite.add_done_callback(_look_at)
+        await asyncio.wait({polite}, timeout=seconds)
+        if polite.done() and not polite.cancelled() and not polite.exception():
+            return
+        polite.cancel()
+    for part in parts():
+        await at_most(_A_PART, part())

@@ -225,7 +225,10 @@ class Consumer(Protocol):
     """A member of a group. Its offsets are for display: correctness is in `streams`."""
 
     async def poll(self) -> list[Record]:
-        """Up to 500 records within about 0.2 s. Raises `BusError` when no broker answers."""
+        """Up to 500 records; `BusError` when this member is broken and must be replaced.
+
+        None while no broker answers or the group settles: a member that stays needs no new place.
+        """
         ...
 
     async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
