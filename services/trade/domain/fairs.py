@@ -1,0 +1,219 @@
+"""A fair, mission or exhibition: a delegation of limited places and a ranked wait list.
+
+A place is held, kept for someone who was offered it, or free. While anyone waits none is free:
+whatever frees one offers it at once to the first in line.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from shared.events.trade import Country, FairCancelled, FairPublished, Requirement
+from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
+from shared.types import Day, Id, Moment, PositiveCount
+
+PAGE = 100
+"""So many places are undone in one intent when a fair is cancelled; the clock does the rest."""
+
+Places = Annotated[int, Field(strict=True, ge=1, le=2_000)]
+OfferSeconds = Annotated[int, Field(strict=True, ge=1, le=90 * 24 * 3600)]
+Kind = Literal["fair", "mission", "exhibition"]
+_DayText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+StartDay = Annotated[Day, PlainSerializer(date.isoformat, return_type=_DayText)]
+"""Stored as ISO 8601 text: BSON has instants but no calendar days."""
+
+
+class Plan(Frozen):
+    """What the trade desk decides about a fair before it is published."""
+
+    kind: Kind
+    country: Country
+    starts_on: StartDay
+    places: Places
+    requirements: Annotated[tuple[Requirement, ...], Field(max_length=20)] = ()
+    offer_seconds: OfferSeconds
+
+
+class Fair(Plan):
+    """Who has, is offered, or waits for a place of the delegation."""
+
+    id: Id
+    status: Literal["published", "cancelled"] = "published"
+    taken: tuple[Id, ...] = ()
+    waiting: tuple[Id, ...] = ()
+    last_rank: Annotated[int, Field(strict=True, ge=0)] = 0
+    undo_at: Moment | None = None
+
+
+class Publish(Command):
+    fair_id: Id
+    plan: Plan
+
+
+class Cancel(Command):
+    """It will not take place: every place and wait is undone."""
+
+
+class Ask(Command):
+    """She wants to come: what does the fair require?"""
+
+    place_id: Id
+    person_id: Id
+
+
+class Take(Command):
+    """She meets what is required: a place, or a rank."""
+
+    place_id: Id
+
+
+class Leave(Command):
+    """A place, an offer or a wait has ended."""
+
+    place_id: Id
+
+
+class Planned(Event):
+    """The plan of a fair, kept with its publication."""
+
+    fair_id: Id
+    plan: Plan
+
+
+class Asked(Event):
+    """She wants to come, and this is required of her."""
+
+    place_id: Id
+    person_id: Id
+    fair_id: Id
+    requirements: tuple[Requirement, ...]
+
+
+class SeatKept(Event):
+    """A place of the delegation is kept for her."""
+
+    place_id: Id
+    seconds: PositiveCount
+
+
+class Queued(Event):
+    """The delegation is full: she has a rank."""
+
+    place_id: Id
+    rank: PositiveCount
+
+
+class Left(Event):
+    """Somebody holds, is offered or awaits a place no more."""
+
+    place_id: Id
+
+
+class Undone(Event):
+    """The fair was cancelled: these places end."""
+
+    place_ids: tuple[Id, ...]
+
+
+class UndoLeft(Event):
+    """More places are to be undone than one intent should move."""
+
+    at: Moment
+
+
+FairCommand = Publish | Cancel | Ask | Take | Leave | Tick
+
+
+def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]:
+    if isinstance(command, Publish):
+        return [] if fair else [Planned(**dict(command)), _published(command)]
+    if fair is None:
+        raise Unknown("fair-unknown")
+    match command:
+        case Cancel():
+            return _cancel(fair, now)
+        case Ask() if fair.status == "cancelled":
+            raise Refused("fair-cancelled")
+        case Ask():
+            asked = dict(command) | {"fair_id": fair.id, "requirements": fair.requirements}
+            return [Asked(**asked)]
+        case Take(place_id=place_id):
+            return _take(fair, place_id)
+        case Leave(place_id=place_id):
+            return _leave(fair, place_id)
+        case Tick() if fair.undo_at is not None and now.at >= fair.undo_at:
+            return _undo(fair, now)
+    return []
+
+
+def _published(command: Publish) -> FairPublished:
+    plan = command.plan.model_dump(exclude={"offer_seconds"})
+    return FairPublished(fair_id=command.fair_id, **plan)
+
+
+def _cancel(fair: Fair, now: Context) -> list[Event]:
+    if fair.status == "cancelled":
+        return []
+    plan = fair.model_dump(include=set(Plan.model_fields) - {"offer_seconds"})
+    return [FairCancelled(fair_id=fair.id, **plan), *_undo(fair, now)]
+
+
+def _undo(fair: Fair, now: Context) -> list[Event]:
+    # The wait list first: nobody is promoted into a fair that is being undone.
+    left = (*fair.waiting, *fair.taken)
+    undone = Undone(place_ids=left[:PAGE])
+    return [undone, UndoLeft(at=now.at)] if len(left) > PAGE else [undone]
+
+
+def _take(fair: Fair, place_id: str) -> list[Event]:
+    if place_id in fair.taken or place_id in fair.waiting:
+        return []
+    if len(fair.taken) < fair.places:
+        return [SeatKept(place_id=place_id, seconds=fair.offer_seconds)]
+    return [Queued(place_id=place_id, rank=fair.last_rank + 1)]
+
+
+def _leave(fair: Fair, place_id: str) -> list[Event]:
+    if place_id not in (*fair.taken, *fair.waiting):
+        return []
+    left = Left(place_id=place_id)
+    if place_id in fair.taken and fair.waiting and fair.status == "published":
+        return [left, SeatKept(place_id=fair.waiting[0], seconds=fair.offer_seconds)]
+    return [left]
+
+
+def evolve(fair: Fair | None, event: Event) -> Fair | None:
+    if isinstance(event, Planned):
+        return Fair(id=event.fair_id, **dict(event.plan))
+    return None if fair is None else fair.model_copy(update=_changes(fair, event))
+
+
+def _changes(fair: Fair, event: Event) -> dict[str, object]:
+    match event:
+        case SeatKept(place_id=place_id):
+            return {"taken": (*fair.taken, place_id)} | _without(fair.waiting, {place_id})
+        case Queued(place_id=place_id, rank=rank):
+            return {"waiting": (*fair.waiting, place_id), "last_rank": rank}
+        case Left(place_id=place_id):
+            taken = tuple(one for one in fair.taken if one != place_id)
+            return {"taken": taken} | _without(fair.waiting, {place_id})
+        case FairCancelled():
+            return {"status": "cancelled"}
+        case Undone(place_ids=undone):
+            taken = tuple(one for one in fair.taken if one not in set(undone))
+            return {"taken": taken, "undo_at": None} | _without(fair.waiting, set(undone))
+        case UndoLeft(at=at):
+            return {"undo_at": at}
+    return {}
+
+
+def _without(waiting: tuple[str, ...], gone: set[str]) -> dict[str, object]:
+    return {"waiting": tuple(one for one in waiting if one not in gone)}
+
+
+def due(fair: Fair) -> datetime | None:
+    return fair.undo_at
+
+
+FAIRS = Aggregate("fairs", Fair, decide, evolve, due)

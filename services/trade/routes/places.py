@@ -1,0 +1,74 @@
+"""Places over HTTP: apply, confirm, give back, and her readiness."""
+
+from services.trade.domain import places
+from services.trade.domain.places import PLACES
+from services.trade.domain.readiness import READINESS, is_enrolled
+from services.trade.routes.views import PlaceView
+from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
+from shared.chassis.policy import AnyOf, Owner, Role, Self
+from shared.model import Do, Frozen, Require
+from shared.types import Code, Flag, Id
+
+router = Router(tags=["places"])
+HERS = Owner(PLACES, "person_id")
+DESK = Role("trade", "operator", "auditor")
+
+
+class Application(Frozen):
+    """Which fair she wants to join."""
+
+    fair_id: Id
+
+
+class Leaving(Frozen):
+    """Why she gives the place back."""
+
+    reason_code: Code
+
+
+class ReadinessView(Frozen):
+    """What is known of her readiness."""
+
+    person_id: Id
+    enrolled: Flag
+    certified: tuple[Id, ...]
+
+
+@router.post("/places", policy=Role("applicant", "promoter"), status=201)
+async def apply_for_place(body: Application, intent: Intent) -> Reply[PlaceView]:
+    place_id = f"{intent.person_id}:{body.fair_id}"
+    asked = places.Apply(place_id=place_id, person_id=intent.person_id, fair_id=body.fair_id)
+    return await intent.run(
+        Require(READINESS, intent.person_id, is_enrolled),
+        Do(PLACES, place_id, asked),
+        reply=PlaceView.of,
+    )
+
+
+@router.post("/places/{place_id}/confirmation", policy=HERS)
+async def confirm_place(place_id: Id, intent: Intent) -> Reply[PlaceView]:
+    return await intent.run(Do(PLACES, place_id, places.Confirm()), reply=PlaceView.of)
+
+
+@router.post("/places/{place_id}/withdrawal", policy=HERS)
+async def withdraw_from_place(place_id: Id, body: Leaving, intent: Intent) -> Reply[PlaceView]:
+    left = places.Withdraw(reason_code=body.reason_code)
+    return await intent.run(Do(PLACES, place_id, left), reply=PlaceView.of)
+
+
+@router.get("/places/{place_id}", policy=AnyOf(HERS, DESK))
+async def get_place(place_id: Id, query: Query) -> PlaceView:
+    return PlaceView.of(await query.get(PLACES, place_id, unknown="place-unknown"))
+
+
+@router.get("/persons/{person_id}/places", policy=AnyOf(Self("person_id"), DESK))
+async def list_places_of_person(person_id: Id, query: Query, paging: Paging) -> Page[PlaceView]:
+    return await query.page(PLACES, {"person_id": person_id}, paging, of=PlaceView.of)
+
+
+@router.get("/persons/{person_id}/readiness", policy=AnyOf(Self("person_id"), DESK))
+async def get_readiness(person_id: Id, query: Query) -> ReadinessView:
+    state = await query.get(READINESS, person_id, unknown="readiness-unknown")
+    return ReadinessView(
+        person_id=person_id, enrolled=bool(state.enrolments), certified=state.certified
+    )
