@@ -85,4 +85,5 @@ class Enrolment:
         path, reason = f"/enrolments/{woman.enrolment_id}/withdrawal", {"reason_code": "no-time"}
         done = await self._client.command(woman.who, path, reason, key=woman.key("withdraw"))
         woman.position = done.position
+        woman.marks -= {woman.profile.removeprefix("withdraws-with-")}
         woman.marks.add("withdrawn")

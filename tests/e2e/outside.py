@@ -1,0 +1,141 @@
+"""The platform seen from outside: plain MongoDB and Kafka, with nothing of Telar imported."""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo import MongoClient
+
+PUBLISHERS = ("enrollment", "training", "grants", "trade")
+SUBSCRIBERS = {
+    "enrollment": ("training", "grants", "trade", "gateway"),
+    "training": ("grants", "trade", "gateway"),
+    "grants": ("gateway",),
+    "trade": ("gateway",),
+}
+BUCKETS = ("available", "reserved", "committed", "disbursed")
+SEATED = ("confirmed", "offered", "completed", "revoked")
+GOING = ("confirmed", "offered")
+
+
+@dataclass
+class Topic:
+    """One topic: what was published, what stands in Kafka, what each subscriber applied."""
+
+    published: int
+    in_kafka: int
+    applied: dict[str, int] = field(default_factory=dict)
+
+
+class Outside:
+    """Reads the databases and topics of one platform."""
+
+    def __init__(self, mongo: str, kafka: str, prefix: str = "telar_") -> None:
+        self._client: MongoClient[dict[str, Any]] = MongoClient(mongo, tz_aware=True)
+        self._kafka, self._prefix = kafka, prefix
+
+    def close(self) -> None:
+        self._client.close()
+
+    def collection(self, service: str, name: str) -> list[dict[str, Any]]:
+        return list(self._client[f"{self._prefix}{service}"][name].find())
+
+    async def topics(self) -> dict[str, Topic]:
+        found = {}
+        for name, subscribers in SUBSCRIBERS.items():
+            applied = {one: self._sum(one, "in").get(name, 0) for one in subscribers}
+            published = self._sum(name, "out").get(name, 0)
+            in_kafka = len(await self._numbers(f"telar.{name}"))
+            found[name] = Topic(published, in_kafka, applied)
+        return found
+
+    def waiting(self) -> dict[str, int]:
+        """What waits, by service and collection; empty when nothing does."""
+        counts: Counter[str] = Counter()
+        for service in (*PUBLISHERS, "gateway"):
+            database = self._client[f"{self._prefix}{service}"]
+            counts[f"{service}.parked"] = database["parked"].count_documents({})
+            counts[f"{service}.quarantine"] = database["quarantine"].count_documents({})
+            unsent = {"send_after": {"$exists": True}}
+            counts[f"{service}.outbox"] = database["outbox"].count_documents(unsent)
+        return {name: count for name, count in counts.items() if count}
+
+    def pools(self) -> list[tuple[str, dict[str, int], int]]:
+        """Each pool's buckets, and what went in less what was taken out, from the outbox."""
+        given: Counter[str] = Counter()
+        for event in self._events("grants"):
+            sign = {"pool-opened": 1, "pool-increased": 1, "pool-reduced": -1}
+            if times := sign.get(event["type"].split(".")[2], 0):
+                given[event["key"]] += times * int(_value(event)["amount"])
+        return [
+            (pool["_id"], {name: pool[name] for name in BUCKETS}, given[pool["_id"]])
+            for pool in self.collection("grants", "pools")
+        ]
+
+    def over_capacity(self) -> list[str]:
+        """Cohorts and fairs with more seats or places taken than there are."""
+        seats = self._taken("training", "seats", "cohort_id", SEATED)
+        places = self._taken("trade", "places", "fair_id", GOING)
+        cohorts = self.collection("training", "cohorts")
+        fairs = self.collection("trade", "fairs")
+        over = [one["_id"] for one in cohorts if seats[one["_id"]] > one["capacity"]]
+        return over + [one["_id"] for one in fairs if places[one["_id"]] > one["places"]]
+
+    def certificates(self) -> list[tuple[str, str]]:
+        """Whose, and of which course."""
+        held = self.collection("training", "certificates")
+        return [(one["person_id"], one["course_id"]) for one in held]
+
+    def _taken(self, service: str, name: str, of: str, states: tuple[str, ...]) -> Counter[str]:
+        return Counter(one[of] for one in self.collection(service, name) if one["status"] in states)
+
+    def _events(self, service: str) -> list[dict[str, Any]]:
+        return [event for one in self.collection(service, "outbox") for event in one["events"]]
+
+    def _sum(self, service: str, part: str) -> dict[str, int]:
+        total: dict[str, int] = defaultdict(int)
+        for stream in self.collection(service, "streams"):
+            for topic, place in stream.get(part, {}).items():
+                total[topic] += int(place[0])
+        return total
+
+    async def _numbers(self, topic: str) -> set[tuple[bytes, bytes]]:
+        """The distinct (key, number) that stand in this topic."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            parts = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
+            if not parts:
+                return set()
+            places = [TopicPartition(topic, number) for number in parts]
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            ends = await consumer.end_offsets(places)
+            return await _read(consumer, ends)
+        finally:
+            await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer.topics()
+    return consumer.partitions_for_topic(topic) or set()
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]
+) -> set[tuple[bytes, bytes]]:
+    seen: set[tuple[bytes, bytes]] = set()
+    while [place for place, end in ends.items() if await consumer.position(place) < end]:
+        for records in (await consumer.getmany(timeout_ms=200)).values():
+            for record in records:
+                headers = dict(record.headers)
+                seen.add((record.key or b"", headers["ce_sequence"]))
+    return seen
+
+
+def _value(event: dict[str, Any]) -> dict[str, Any]:
+    value = event["value"]
+    fields: dict[str, Any] = json.loads(bytes(value))
+    return fields
