@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -167,25 +169,38 @@ class Platform:
         return self._units[name].restarts
 
     def kill(self, name: str) -> None:
-        """End a process as a crash would; it is started again."""
+        """End a process as a crash would; returns when that was noticed and a start is due."""
+        pid = self._units[name].pid
         self._units[name].kill()
+        self._until(lambda: self._units[name].pid != pid and not self._is_ready(name), name)
 
     def hold(self, name: str) -> None:
         """Stop a process and keep it down; returns when it is down."""
         self._units[name].hold()
-        self._await(name, State.HELD)
+        self._until(lambda: self._units[name].state is State.HELD, name)
 
     def release(self, name: str) -> None:
         """Let a held process start; returns when it is ready."""
         self._units[name].release()
-        self._await(name, State.READY)
+        self._until(lambda: self._is_ready(name), name)
 
-    def _await(self, name: str, state: State, patience: float = 60.0) -> None:
+    def wait_ready(self, patience: float = 60.0) -> None:
+        """Return when everything is ready again after a fault, asked anew."""
+        for name in self._units:
+            self._until(partial(self._answers, name), name, patience)
+
+    def _answers(self, name: str) -> bool:
+        return self._is_ready(name) and self._units[name].program.ready()
+
+    def _is_ready(self, name: str) -> bool:
+        return self._units[name].state is State.READY
+
+    def _until(self, holds: Callable[[], bool], name: str, patience: float = 60.0) -> None:
         deadline = time.monotonic() + patience
-        while self._units[name].state is not state:
+        while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is {self._units[name].state}, not {state}")
-            time.sleep(0.05)
+                raise TimeoutError(f"after {patience:.0f} s {name} is {self._units[name].state}")
+            time.sleep(0.02)
 
     def __enter__(self) -> Self:
         return self.start()

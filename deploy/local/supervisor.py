@@ -68,10 +68,6 @@ class Supervisor:
         with self._changes:
             if why:
                 self._tell(f"{unit.name}: {why}")
-            elif unit.state is State.READY and unit.restarts:
-                self._tell(f"{unit.name}: ready again")
-            elif unit.state is State.UNREADY:
-                self._tell(f"{unit.name}: not ready")
             self.write()
             self._changes.notify_all()
 

@@ -155,9 +155,10 @@ class Unit:
 
     def _check(self) -> None:
         if self.program.ready():
-            self._set(State.READY)
+            again = self.restarts or self.state is State.UNREADY
+            self._set(State.READY, "ready again" if again else "")
         elif self.state is State.READY:
-            self._set(State.UNREADY)
+            self._set(State.UNREADY, "not ready")
 
     def _back_off(self, child: Child, deaths: int) -> None:
         pause = min(self._patience.backoff * 2 ** (deaths - 1), self._patience.longest_backoff)
