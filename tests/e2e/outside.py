@@ -70,7 +70,7 @@ class Outside:
             if times := sign.get(event["type"].split(".")[2], 0):
                 given[event["key"]] += times * int(_value(event)["amount"])
         return [
-            (pool["_id"], {name: pool[name] for name in BUCKETS}, given[pool["_id"]])
+            (pool["_id"], {name: pool["balances"][name] for name in BUCKETS}, given[pool["_id"]])
             for pool in self.collection("grants", "pools")
         ]
 
@@ -103,24 +103,17 @@ class Outside:
 
     async def _numbers(self, topic: str) -> set[tuple[bytes, bytes]]:
         """The distinct (key, number) that stand in this topic."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            topic,
+            bootstrap_servers=self._kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         await consumer.start()
         try:
-            parts = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-            if not parts:
-                return set()
-            places = [TopicPartition(topic, number) for number in parts]
-            consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
-            ends = await consumer.end_offsets(places)
-            return await _read(consumer, ends)
+            return await _read(consumer, await consumer.end_offsets(consumer.assignment()))
         finally:
             await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
 
 
 async def _read(
@@ -139,3 +132,45 @@ def _value(event: dict[str, Any]) -> dict[str, Any]:
     value = event["value"]
     fields: dict[str, Any] = json.loads(bytes(value))
     return fields
+
+
+async def violations(mongo: str, kafka: str) -> list[str]:
+    """What is not as it must be once the platform is at rest; empty when all is."""
+    outside = Outside(mongo, kafka)
+    try:
+        return [*_of_streams(outside, await outside.topics()), *_of_things(outside)]
+    finally:
+        outside.close()
+
+
+def _of_streams(outside: Outside, topics: dict[str, Topic]) -> list[str]:
+    wrong = [f"{name}: {count} wait" for name, count in outside.waiting().items()]
+    for name, topic in topics.items():
+        counts = {topic.published, topic.in_kafka, *topic.applied.values()}
+        if counts != {topic.published} or not topic.published:
+            wrong.append(f"{name}: {topic}")
+    return wrong
+
+
+def _of_things(outside: Outside) -> list[str]:
+    wrong = [f"{one} is over capacity" for one in outside.over_capacity()]
+    for pool_id, buckets, given in outside.pools():
+        if min(buckets.values()) < 0 or sum(buckets.values()) != given:
+            wrong.append(f"pool {pool_id}: {buckets} of {given}")
+    twice = Counter(outside.certificates())
+    return wrong + [f"certificate {one} {n} times" for one, n in twice.items() if n > 1]
+
+
+async def documents(mongo: str, database: str, collection: str) -> dict[str, dict[str, Any]]:
+    """A whole collection by id."""
+    with MongoClient[dict[str, Any]](mongo, tz_aware=True) as client:
+        return {str(one["_id"]): one for one in client[database][collection].find()}
+
+
+async def published(mongo: str) -> int:
+    """How many events all services have published so far."""
+    outside = Outside(mongo, "")
+    try:
+        return sum(outside._sum(name, "out").get(name, 0) for name in PUBLISHERS)
+    finally:
+        outside.close()
