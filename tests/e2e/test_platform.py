@@ -1,60 +1,121 @@
-"""The main job on the whole platform, also while its processes are killed."""
+"""The main job on the whole platform, also while its processes and servers are killed."""
 
 import asyncio
-import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
+from deploy.local.plan import Plan
 from deploy.local.platform import Platform
-from tests.e2e import outside
 from tests.e2e.demo import run_demo
+from tests.e2e.outside import Outside
 from tests.support.wait import until
 
 SERVICES = ("enrollment", "training", "grants", "trade", "gateway")
 
 
-async def test_a_programme_runs_and_every_invariant_holds(platform: Platform) -> None:
-    ran = await run_demo(platform.folders.data, women=40)
-    assert ran.code == 0, ran.said
-    problems = await outside.violations(platform.mongo, platform.kafka)
-    assert problems == []
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Everything, on random ports, in a temporary folder, stopped at the end."""
+    plan = Plan(first_port=None, throw_away=True)
+    with Platform(tmp_path_factory.mktemp("platform"), plan) as started:
+        yield started
 
 
-async def test_a_second_programme_leaves_the_first_womens_records_alone(
-    platform: Platform,
+@pytest.fixture
+def outside(platform: Platform) -> Iterator[Outside]:
+    """Plain clients: nothing of Telar."""
+    reader = Outside(platform.mongo, platform.kafka)
+    yield reader
+    reader.close()
+
+
+async def all_hold(outside: Outside) -> None:
+    """Every invariant, read from outside."""
+    assert outside.waiting() == {}
+    for name, topic in (await outside.topics()).items():
+        assert topic.published > 0, name
+        assert {topic.in_kafka, *topic.applied.values()} == {topic.published}, name
+    for pool_id, buckets, given in outside.pools():
+        assert min(buckets.values()) >= 0, pool_id
+        assert sum(buckets.values()) == given > 0, pool_id
+    assert outside.over_capacity() == []
+    certificates = outside.certificates()
+    assert len(set(certificates)) == len(certificates) > 0
+
+
+async def during_a_demo(
+    platform: Platform, outside: Outside, *faults: Callable[[], Awaitable[None]]
 ) -> None:
-    before = await outside.documents(platform.mongo, "telar_enrollment", "persons")
-    ran = await run_demo(platform.folders.data, women=20)
-    assert ran.code == 0, ran.said
-    after = await outside.documents(platform.mongo, "telar_enrollment", "persons")
-    assert len(after) >= len(before) + 20
-    assert {key: after[key] for key in before} == before
-
-
-@pytest.mark.timeout(300)
-async def test_killing_each_service_in_turn_costs_nothing(platform: Platform) -> None:
-    job = asyncio.create_task(run_demo(platform.folders.data, women=60, patience=240))
-    restarts = {name: platform.restarts(name) for name in SERVICES}
+    """Make each fault once a running demo has done more, then let it end, and look."""
+    job = asyncio.create_task(run_demo(platform.folders.root, women=40, patience=240))
     try:
-        for name in itertools.islice(SERVICES, len(SERVICES)):
-            await _some_progress(platform)
-            platform.kill(name)
-            await until(_restarted(platform, name, restarts[name]), within=30)
+        for fault in faults:
+            before = published(outside)
+            await until(
+                lambda: asyncio.to_thread(published, outside),
+                lambda now, before=before: now > before + 20,
+                within=60,
+            )
+            await fault()
     finally:
         ran = await job
     assert ran.code == 0, ran.said
-    assert await outside.violations(platform.mongo, platform.kafka) == []
+    await all_hold(outside)
 
 
-def _restarted(platform: Platform, name: str, before: int) -> Callable[[], asyncio.Future[bool]]:
-    async def look() -> bool:
-        return platform.restarts(name) > before and name in platform.pids()
+def published(outside: Outside) -> int:
+    """How many numbers the publishers gave so far."""
+    streams = (one for name in SERVICES for one in outside.collection(name, "streams"))
+    return sum(place[0] for stream in streams for place in stream["out"].values())
 
-    return lambda: asyncio.ensure_future(look())
+
+async def test_after_two_demos_every_invariant_holds_as_seen_from_outside(
+    platform: Platform, outside: Outside
+) -> None:
+    first = await run_demo(platform.folders.root, women=40)
+    assert first.code == 0, first.said
+    before = {one["_id"]: one for one in outside.collection("enrollment", "enrolments")}
+    second = await run_demo(platform.folders.root, women=40)
+    assert second.code == 0, second.said
+    after = {one["_id"]: one for one in outside.collection("enrollment", "enrolments")}
+    assert len(after) == 2 * len(before) == 80
+    assert {name: after[name] for name in before} == before
+    await all_hold(outside)
 
 
-async def _some_progress(platform: Platform) -> None:
-    """So that every kill meets work: wait until more events were published."""
-    first = await outside.published(platform.mongo)
-    await until(lambda: outside.published(platform.mongo), lambda now: now > first + 20, within=60)
+@pytest.mark.timeout(300)
+async def test_killing_each_service_in_turn_costs_nothing(
+    platform: Platform, outside: Outside
+) -> None:
+    def kill(name: str) -> Callable[[], Awaitable[None]]:
+        async def fault() -> None:
+            platform.kill(name)
+            await asyncio.to_thread(platform.wait_ready)
+
+        return fault
+
+    before = [platform.restarts(name) for name in SERVICES]
+    await during_a_demo(platform, outside, *[kill(name) for name in SERVICES])
+    assert [platform.restarts(name) for name in SERVICES] == [count + 1 for count in before]
+
+
+@pytest.mark.timeout(300)
+async def test_kafka_away_and_a_killed_mongod_cost_nothing(
+    platform: Platform, outside: Outside
+) -> None:
+    async def kafka_away() -> None:
+        await asyncio.to_thread(platform.hold, "kafka")
+        await asyncio.sleep(AWAY)  # the fault itself: an outage of this length
+        await asyncio.to_thread(platform.release, "kafka")
+        await asyncio.to_thread(platform.wait_ready)
+
+    async def mongo_killed() -> None:
+        platform.kill("mongo")
+        await asyncio.to_thread(platform.wait_ready)
+
+    await during_a_demo(platform, outside, kafka_away, mongo_killed)
+
+
+AWAY = 20.0
+"""Seconds without Kafka under load."""

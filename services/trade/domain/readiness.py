@@ -1,6 +1,6 @@
 """Her readiness to sell abroad, and the ids of her places: her dossier in trade."""
 
-from shared.events.trade import Leaf, ReadinessAssessed
+from shared.events.trade import Leaf, ReadinessAssessed, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused
 from shared.types import Id
 
@@ -97,7 +97,7 @@ class AnswerFair(Command):
 
     place_id: Id
     fair_id: Id
-    requirements: tuple[str, ...]
+    requirements: tuple[Requirement, ...]
 
 
 class RequirementsMet(Event):
