@@ -59,9 +59,7 @@ class MemoryBus:
 
     async def distinct(self, topic: str) -> int:
         """How many distinct (key, `ce_sequence`) stand in a topic."""
-        return len(
-            {(one.key, dict(one.headers).get("ce_sequence")) for one in self.records(topic)}
-        )
+        return len({(one.key, dict(one.headers).get("ce_sequence")) for one in self.records(topic)})
 
     async def ping(self) -> None:
         """Whether it answers."""

@@ -55,7 +55,12 @@ def has(document: Document, path: str) -> bool:
 
 def matches(document: Document, where: Mapping[str, Any]) -> bool:
     """Whether every field equals, or is a list that contains, what is asked; missing is null."""
-    return all(_equals(document, path, stored(wanted)) for path, wanted in where.items())
+    return all(_equals(document, path, _asked(wanted)) for path, wanted in where.items())
+
+
+def _asked(wanted: Any) -> Any:
+    """A mapping is compared as it is: no document can hold an operator."""
+    return wanted if isinstance(wanted, Mapping) else stored(wanted)
 
 
 def _equals(document: Document, path: str, wanted: Any) -> bool:

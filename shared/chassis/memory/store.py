@@ -118,8 +118,8 @@ class MemoryStore:
         sums: tuple[dict[str, int], dict[str, int]] = ({}, {})
         for stream in self.all("streams"):
             for part, total in zip(("out", "in"), sums, strict=True):
-                for topic, place in stream[part].items():
-                    total[topic] = total.get(topic, 0) + place[0]
+                for topic, entry in stream[part].items():
+                    total[topic] = total.get(topic, 0) + entry[0]
         return sums
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:

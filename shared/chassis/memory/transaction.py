@@ -52,8 +52,8 @@ class MemoryTransaction:
         """Stage these; the first that cannot be ends the transaction."""
         with self._alive():
             async with self._store.faults.around("write"):
-                for write in writes:
-                    self._stage(write)
+                for write in sorted(writes, key=lambda one: isinstance(one, Put)):
+                    self._stage(write)  # drops first: they free entries of unique indexes
 
     async def commit(self) -> None:
         """Show the writes to all."""

@@ -1,0 +1,141 @@
+"""The store on a real MongoDB, and what only a real one can do: be cut off, killed, frozen."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from deploy.local.servers import Servers
+from shared.chassis import mongo
+from shared.chassis.mongo import MongoStore
+from shared.chassis.ports import StoreUnavailable
+from tests.integration.store_reading_suite import ReadSuite
+from tests.integration.store_suite import Silence, WriteSuite, new, newer, save
+from tests.support.proxy import Proxy
+from tests.support.wait import until
+
+
+@pytest.fixture
+def database() -> str:
+    return f"store_{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def wire(servers: Servers) -> AsyncIterator[Proxy]:
+    found = re.search(r":(\d+)/", servers.mongo)
+    assert found is not None
+    async with Proxy(int(found[1])) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def store(wire: Proxy, database: str) -> AsyncIterator[MongoStore]:
+    """A store whose wire can be cut."""
+    store = MongoStore(f"mongodb://127.0.0.1:{wire.port}/?directConnection=true", database)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def witness(servers: Servers, database: str) -> AsyncIterator[MongoStore]:
+    """Another process that sees the same database."""
+    store = MongoStore(servers.mongo, database)
+    yield store
+    await store.close()
+
+
+class TestMongoStore(WriteSuite, ReadSuite):
+    @pytest.fixture
+    def silence(self, wire: Proxy, monkeypatch: pytest.MonkeyPatch) -> Silence:
+        @asynccontextmanager
+        async def silence() -> AsyncIterator[None]:
+            monkeypatch.setattr(mongo, "COMMIT_DEADLINE", 0.7)
+            async with wire.silence():
+                yield
+
+        return silence
+
+
+async def test_a_commit_whose_answer_is_lost_once_is_asked_again_alone(
+    store: MongoStore, witness: MongoStore, wire: Proxy
+) -> None:
+    await save(store, new("ana"))
+    async with store.transaction() as transaction:
+        await transaction.write([newer("ana", 1)])
+        async with wire.silence():
+            commit = asyncio.create_task(transaction.commit())
+            await until(lambda: witness.count("people", {"version": 2}, None))
+        await commit  # no transaction was run again: the second would be in conflict
+    assert await store.get("people", "ana") == {"_id": "ana", "version": 2}
+
+
+async def test_a_caller_cancelled_in_the_middle_of_an_answer_leaves_no_lock(
+    store: MongoStore, witness: MongoStore
+) -> None:
+    async def caller() -> None:
+        async with store.transaction() as transaction:
+            await transaction.write([new(f"p{number}") for number in range(2000)])
+
+    for pause in (0.0, 0.002, 0.01, 0.03):
+        task = asyncio.create_task(caller())
+        await asyncio.sleep(pause)  # wherever it is by then
+        task.cancel()
+        await asyncio.wait({task})
+    async with asyncio.timeout(3):
+        await save(witness, new("p0"), new("p1999"))
+
+
+async def test_a_frozen_server_is_unavailable_and_does_not_hold_up_the_stop(
+    store: MongoStore, wire: Proxy
+) -> None:
+    await store.time()
+    wire.is_frozen = True
+    asking = asyncio.create_task(store.get("people", "ana"))
+    await asyncio.sleep(0)
+    started = time.monotonic()
+    await store.close()
+    assert time.monotonic() - started < 3
+    with pytest.raises(StoreUnavailable):
+        await asking
+
+
+async def test_a_killed_server_is_unavailable_in_seconds_and_then_goes_on(
+    servers: Servers, witness: MongoStore
+) -> None:
+    await save(witness, new("ana"))
+    async with witness.transaction() as transaction:
+        await transaction.write([new("eva")])
+        await asyncio.to_thread(servers.kill_mongo)
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            await transaction.load({"people": ["ana"]})
+        with pytest.raises(StoreUnavailable):
+            await save(witness, new("zoe"))
+        assert time.monotonic() - started < 8
+    await asyncio.to_thread(servers.start_mongo)
+
+    async def saved() -> bool:
+        try:
+            await save(witness, newer("ana", 1))
+        except StoreUnavailable:
+            return False
+        return True
+
+    await until(saved)
+    assert await witness.count("people", {}, None) == 1
+
+
+async def test_a_stop_with_the_server_gone_takes_moments(servers: Servers, database: str) -> None:
+    store = MongoStore(servers.mongo, database)
+    await save(store, new("ana"))
+    await asyncio.to_thread(servers.kill_mongo)
+    try:
+        started = time.monotonic()
+        await store.close()
+        assert time.monotonic() - started < 3
+    finally:
+        await asyncio.to_thread(servers.start_mongo)

@@ -1,0 +1,72 @@
+"""A wire that can be cut: between a client and a server, as a bad network would be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+
+class Proxy:
+    """Passes bytes on until it is told to swallow answers, or everything."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._server: asyncio.Server | None = None
+        self._pipes: set[asyncio.Task[None]] = set()
+        self.swallows_answers = False
+        self.is_frozen = False
+
+    @property
+    def port(self) -> int:
+        """Where clients connect."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for pipe in self._pipes:
+            pipe.cancel()
+        if self._pipes:
+            await asyncio.wait(self._pipes)
+        await asyncio.sleep(0)  # an aborted connection is closed by the next turn of the loop
+
+    @asynccontextmanager
+    async def silence(self) -> AsyncIterator[None]:
+        """Requests arrive and no answer comes back: the connection breaks instead."""
+        self.swallows_answers = True
+        try:
+            yield
+        finally:
+            self.swallows_answers = False
+
+    async def _connect(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        try:
+            server, requests = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            answers.transport.abort()
+            return
+        for pipe in (self._pipe(client, requests), self._pipe(server, answers, is_answer=True)):
+            task = asyncio.create_task(pipe)
+            self._pipes.add(task)
+            task.add_done_callback(self._pipes.discard)
+
+    async def _pipe(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool = False
+    ) -> None:
+        try:
+            while data := await source.read(65536):
+                if self.is_frozen:
+                    await asyncio.Event().wait()
+                if is_answer and self.swallows_answers:
+                    break
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass  # the other end is gone
+        finally:
+            sink.transport.abort()
