@@ -105,7 +105,21 @@ def _demo(wish: Wish, folder: Path) -> int:
     """In a process of its own, so that the supervisor stays small."""
     options = ("--women", str(wish.women), "--data-dir", str(folder))
     command = (sys.executable, "-P", "-m", "cli", "demo", *options)
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
+    with subprocess.Popen(command) as demo:  # noqa: S603 - our own command
+        try:
+            return demo.wait()
+        except Interrupted:
+            _let_go(demo)
+            raise
+
+
+def _let_go(demo: subprocess.Popen[bytes]) -> None:
+    """It heard Ctrl-C too, if it was one, and puts the terminal in order before it ends."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        try:
+            demo.wait(2)
+        except subprocess.TimeoutExpired:
+            demo.send_signal(number)
 
 
 @contextmanager

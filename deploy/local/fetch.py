@@ -46,14 +46,20 @@ def _fetch_jars(missing: list[jars.Jar], report: "Report") -> None:
         report.download(f"{len(missing)} jars", size) as advance,
         ThreadPoolExecutor(_THREADS) as pool,
     ):
-        failures = [problem for problem in pool.map(partial(_bring, advance), missing) if problem]
-    if failures:
-        raise NotFetched(
-            f"Kafka could not be fetched: {len(failures)} of {len(missing)} jars failed.\n"
-            f"  First cause: {failures[0]}\n"
-            "  Connect to the package registry once and run this again, or copy the folder\n"
-            f"  {jars.folder()} from a machine that has it. What came is kept."
-        )
+        failures = list(filter(None, pool.map(partial(_bring, advance), missing)))
+        if failures:
+            raise NotFetched(_excuse(failures, len(missing)))
+    # It holds for the jars as they were.
+    jars.aot_cache().unlink(missing_ok=True)
+
+
+def _excuse(failures: list[str], count: int) -> str:
+    return (
+        f"Kafka could not be fetched: {len(failures)} of {count} jars failed.\n"
+        f"  First cause: {failures[0]}\n"
+        "  Connect to the package registry once and run this again, or copy the folder\n"
+        f"  {jars.folder()} from a machine that has it. What came is kept."
+    )
 
 
 def _bring(advance: Callable[[int], None], jar: jars.Jar) -> str | None:
@@ -89,6 +95,7 @@ def _in_short(error: Exception) -> str:
     text = type(error).__name__
     return {
         "ConnectionError": "no connection",
+        "ProxyError": "no connection",
         "ConnectTimeout": "no answer",
         "ReadTimeout": "no answer",
         "SSLError": "the certificate was not accepted",

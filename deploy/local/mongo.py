@@ -49,7 +49,7 @@ def prepare(folder: Path, port: int) -> None:
     question whoever holds the old port now, for half a minute if that one is silent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    marker = folder.with_suffix(".port")
+    marker = folder / "telar.port"
     known = marker.read_text() if marker.exists() else ""
     if known != str(port) and (folder / "WiredTiger").exists():
         _move(folder, port)
@@ -83,7 +83,7 @@ def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
 def _move(folder: Path, port: int) -> None:
     """The documented way: outside its set, mongod lets its configuration be changed."""
     alone = Program("mongo", _argv(folder, port), lambda: _answers(port))
-    log, record = folder.with_suffix(".move.log"), folder.with_suffix(".move.pid")
+    log, record = folder / "telar.move.log", folder / "telar.move.pid"
     child = Child(alone, log, record, signal.SIGKILL)
     try:
         child.wait_ready(60)
