@@ -1,9 +1,9 @@
 """The command line: options, exit codes, what is printed without a stack."""
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -128,11 +128,10 @@ def test_a_missing_library_is_one_line_of_advice(said: str, advised: str) -> Non
 
 
 def test_help_takes_less_than_half_a_second() -> None:
-    took = []
-    for _ in range(3):
-        begun = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-P", "-m", "cli", "--help"], capture_output=True, check=True
-        )
-        took.append(time.monotonic() - begun)
-    assert min(took) < 0.5
+    """Of a core, so that a busy machine does not matter."""
+    before = os.times()
+    command = [sys.executable, "-P", "-m", "cli", "--help"]
+    subprocess.run(command, capture_output=True, check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system
+    assert spent - before.children_user - before.children_system < 0.5
