@@ -15,9 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # the help alone would cost a quarter of a second more
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(
-    help="The keys that sign tokens.", no_args_is_help=True, rich_markup_mode=None
-)
+keys = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(keys, name="keys")
 
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
