@@ -5,7 +5,7 @@ from services.trade.domain.fairs import FAIRS
 from services.trade.domain.places import PLACES
 from services.trade.domain.readiness import READINESS
 from shared.events.enrollment import ApplicantEnrolled, EnrolmentWithdrawn
-from shared.events.trade import PlaceApplied, PlaceOfferExpired, PlaceWithdrawn
+from shared.events.trade import PlaceApplied, PlaceConfirmed, PlaceOfferExpired, PlaceWithdrawn
 from shared.events.training import CertificateIssued, CompletionRevoked
 from shared.model import Do, Handlers, Step
 
@@ -43,6 +43,11 @@ def keep_for_her(event: fairs.SeatKept) -> list[Step]:
 @handlers.on(fairs.Queued)
 def stand_in_line(event: fairs.Queued) -> list[Step]:
     return [Do(PLACES, event.place_id, places.Queue(rank=event.rank))]
+
+
+@handlers.on(PlaceConfirmed)
+def settle_the_place(event: PlaceConfirmed) -> list[Step]:
+    return [Do(FAIRS, event.fair_id, fairs.Settle(place_id=event.place_id))]
 
 
 @handlers.on(PlaceOfferExpired, PlaceWithdrawn)

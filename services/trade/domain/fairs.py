@@ -41,6 +41,7 @@ class Fair(Plan):
     id: Id
     status: Literal["published", "cancelled"] = "published"
     taken: tuple[Id, ...] = ()
+    confirmed: tuple[Id, ...] = ()
     waiting: tuple[Id, ...] = ()
     last_rank: Annotated[int, Field(strict=True, ge=0)] = 0
     undo_at: Moment | None = None
@@ -64,6 +65,12 @@ class Ask(Command):
 
 class Take(Command):
     """She meets what is required: a place, or a rank."""
+
+    place_id: Id
+
+
+class Settle(Command):
+    """She confirmed: the place that was kept for her is hers."""
 
     place_id: Id
 
@@ -97,6 +104,12 @@ class SeatKept(Event):
     seconds: PositiveCount
 
 
+class Settled(Event):
+    """A place that was offered is confirmed."""
+
+    place_id: Id
+
+
 class Queued(Event):
     """The delegation is full: she has a rank."""
 
@@ -122,7 +135,7 @@ class UndoLeft(Event):
     at: Moment
 
 
-FairCommand = Publish | Cancel | Ask | Take | Leave | Tick
+FairCommand = Publish | Cancel | Ask | Take | Settle | Leave | Tick
 
 
 def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]:
@@ -140,6 +153,8 @@ def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]
             return [Asked(**asked)]
         case Take(place_id=place_id):
             return _take(fair, place_id)
+        case Settle(place_id=one) if one in fair.taken and one not in fair.confirmed:
+            return [Settled(place_id=one)]
         case Leave(place_id=place_id):
             return _leave(fair, place_id)
         case Tick() if fair.undo_at is not None and now.at >= fair.undo_at:
@@ -192,24 +207,25 @@ def evolve(fair: Fair | None, event: Event) -> Fair | None:
 def _changes(fair: Fair, event: Event) -> dict[str, object]:
     match event:
         case SeatKept(place_id=place_id):
-            return {"taken": (*fair.taken, place_id)} | _without(fair.waiting, {place_id})
+            return _without(fair, {place_id}) | {"taken": (*fair.taken, place_id)}
         case Queued(place_id=place_id, rank=rank):
             return {"waiting": (*fair.waiting, place_id), "last_rank": rank}
+        case Settled(place_id=place_id):
+            return {"confirmed": (*fair.confirmed, place_id)}
         case Left(place_id=place_id):
-            taken = tuple(one for one in fair.taken if one != place_id)
-            return {"taken": taken} | _without(fair.waiting, {place_id})
+            return _without(fair, {place_id})
         case FairCancelled():
             return {"status": "cancelled"}
         case Undone(place_ids=undone):
-            taken = tuple(one for one in fair.taken if one not in set(undone))
-            return {"taken": taken, "undo_at": None} | _without(fair.waiting, set(undone))
+            return _without(fair, set(undone)) | {"undo_at": None}
         case UndoLeft(at=at):
             return {"undo_at": at}
     return {}
 
 
-def _without(waiting: tuple[str, ...], gone: set[str]) -> dict[str, object]:
-    return {"waiting": tuple(one for one in waiting if one not in gone)}
+def _without(fair: Fair, gone: set[str]) -> dict[str, object]:
+    lists = {"taken": fair.taken, "confirmed": fair.confirmed, "waiting": fair.waiting}
+    return {name: tuple(one for one in ids if one not in gone) for name, ids in lists.items()}
 
 
 def due(fair: Fair) -> datetime | None:

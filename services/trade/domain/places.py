@@ -17,6 +17,16 @@ from shared.types import Code, Count, Id, Moment, PositiveCount
 
 PlaceStatus = Literal["applied", "waitlisted", "offered", "confirmed", "expired", "withdrawn"]
 
+WithdrawReason = Literal[
+    "no-time",
+    "care-duties",
+    "health",
+    "travel-not-possible",
+    "other-fair",
+    "prefer-not-to-say",
+]
+"""Why she gives a place back herself; cancelled fairs and ended enrolments have their own codes."""
+
 
 class Place(Frozen):
     id: Id
@@ -25,6 +35,7 @@ class Place(Frozen):
     status: PlaceStatus = "applied"
     rank: Count = 0
     expires_at: Moment | None = None
+    reason_code: Code | None = None
 
 
 class Apply(Command):
@@ -106,8 +117,8 @@ def _changes(event: Event) -> dict[str, object]:
             return {"status": "confirmed"}
         case PlaceOfferExpired():
             return {"status": "expired"}
-        case PlaceWithdrawn():
-            return {"status": "withdrawn"}
+        case PlaceWithdrawn(reason_code=reason):
+            return {"status": "withdrawn", "reason_code": reason}
     return {}
 
 

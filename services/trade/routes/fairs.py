@@ -25,6 +25,8 @@ class FairView(Frozen):
     starts_on: StartDay
     places: Count
     taken: Count
+    offered: Count
+    confirmed: Count
     waiting: Count
     requirements: tuple[Requirement, ...]
     status: Literal["published", "cancelled"]
@@ -39,6 +41,8 @@ class FairView(Frozen):
             starts_on=fair.starts_on,
             places=fair.places,
             taken=len(fair.taken),
+            offered=len(fair.taken) - len(fair.confirmed),
+            confirmed=len(fair.confirmed),
             waiting=len(fair.waiting),
             requirements=fair.requirements,
             status=fair.status,

@@ -1,13 +1,13 @@
 """Places over HTTP: apply, confirm, give back, and her readiness."""
 
 from services.trade.domain import places
-from services.trade.domain.places import PLACES
+from services.trade.domain.places import PLACES, WithdrawReason
 from services.trade.domain.readiness import READINESS, is_enrolled
 from services.trade.routes.views import PlaceView
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Role, Self
 from shared.model import Do, Frozen, Require
-from shared.types import Code, Flag, Id
+from shared.types import Flag, Id
 
 router = Router(tags=["places"])
 HERS = Owner(PLACES, "person_id")
@@ -23,7 +23,7 @@ class Application(Frozen):
 class Leaving(Frozen):
     """Why she gives the place back."""
 
-    reason_code: Code
+    reason_code: WithdrawReason
 
 
 class ReadinessView(Frozen):

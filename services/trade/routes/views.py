@@ -2,7 +2,7 @@
 
 from services.trade.domain.places import Place, PlaceStatus
 from shared.model import Frozen
-from shared.types import Count, Id, Moment
+from shared.types import Code, Count, Id, Moment
 
 
 class PlaceView(Frozen):
@@ -14,6 +14,7 @@ class PlaceView(Frozen):
     status: PlaceStatus
     rank: Count
     expires_at: Moment | None
+    reason_code: Code | None
 
     @classmethod
     def of(cls, place: Place) -> "PlaceView":
