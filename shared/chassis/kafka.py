@@ -22,7 +22,7 @@ MOST_RECORDS = 500
 CONNECT, ANSWER, READ, FORCE = 10.0, 3.0, 60.0, 0.3  # seconds: the deadlines
 QUIET, SETTLING = 10.0, 120.0  # seconds of silence until a look, and of a group without an end
 
-_CREATED, _ALREADY_THERE = 0, 36
+_THERE = {0, 36}  # created, or it was there
 _FAILURES = (TimeoutError, OSError, KafkaError, ConsumerStoppedError, IllegalStateError)
 
 
@@ -36,8 +36,7 @@ class KafkaBus:
     def __init__(self, bootstrap: str, replication: int = 1, session: float = 30.0) -> None:
         self._bootstrap, self._replication, self._session = bootstrap, replication, session
         self._aside = Aside()
-        # It reports every try to reach a broker; what matters is raised.
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
 
     async def producer(self) -> Producer:
         """A producer; it connects at its first send."""
@@ -75,8 +74,10 @@ class KafkaBus:
         async with self._admin("ensure") as admin:
             there = set(await admin.list_topics())
             created = await admin.create_topics([one for one in wanted if one.name not in there])
-        codes = {one["error_code"] for one in created.to_object()["topic_errors"]}
-        _expect(codes <= {_CREATED, _ALREADY_THERE}, f"ensure: {codes}")
+            codes = {one["error_code"] for one in created.to_object()["topic_errors"]}
+            _expect(codes <= _THERE, f"ensure: {codes}")
+            while not topics.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110  a broker
+                await asyncio.sleep(0.05)  # hears of it a moment later than the controller
 
     async def ping(self) -> None:
         """A broker answers."""
@@ -204,7 +205,11 @@ class KafkaConsumer:
             self._watch.works()
         elif self._watch.is_quiet:
             _expect(not self._watch.records_wait(), "poll: records wait, and none come")
-        return [_record(one) for records in found.values() for one in records]
+        return [
+            Record(*place, one.offset, one.key, one.value, tuple(one.headers), one.timestamp)
+            for place, records in found.items()
+            for one in records
+        ]
 
     async def _behind(self) -> bool:
         """Whether the broker has records that do not come; not if it does not answer at all."""
@@ -263,11 +268,6 @@ class _Start(ConsumerRebalanceListener):
                         self._client.seek(places[place], offset)
         except Exception as failure:
             self.failure = failure
-
-
-def _record(one: Any) -> Record:
-    place = (one.topic, one.partition, one.offset)
-    return Record(*place, one.key, one.value, tuple(one.headers), timestamp_ms=one.timestamp)
 
 
 def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001  the one thing it is about

@@ -15,8 +15,105 @@ _MOST = 500
 _PATIENCE = 0.2
 
 
+class MemoryProducer:
+    """Appends at once."""
+
+    def __init__(self, bus: "MemoryBus") -> None:
+        self._bus = bus
+
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+        """All of them are in their partitions, or `BusError` and perhaps some are."""
+        async with self._bus.faults.around("send"):
+            for record in records:
+                if not self._bus.places(record.topic):
+                    raise BusError(f"no topic {record.topic}")
+            self._bus.append(records)
+
+    async def close(self, deadline: float) -> None:
+        """Nothing to let go of."""
+
+
+class MemoryConsumer:
+    """A member of a group; where it goes on is asked at the first poll after a new deal."""
+
+    def __init__(
+        self, bus: "MemoryBus", group: str, topics: Sequence[str], offsets: Offsets
+    ) -> None:
+        self.group, self.topics = group, frozenset(topics)
+        self._bus, self._offsets = bus, offsets
+        self._mine: frozenset[Place] = frozenset()
+        self._next: dict[Place, int] = {}
+        self._taken_up: frozenset[Place] | None = None
+
+    def assign(self, places: set[Place]) -> None:
+        """The group was dealt anew: all positions are asked for again."""
+        if places != self._mine:
+            self._mine = frozenset(places)
+
+    async def poll(self) -> list[Record]:
+        """Up to 500 records, or none after a while."""
+        if self._bus.faults.is_out:
+            await self._bus.news(_PATIENCE)
+            return []
+        async with self._bus.faults.around("poll"):
+            await self._take_up()
+            if not (found := self._ready()):
+                await self._bus.news(_PATIENCE)
+                await self._take_up()
+                found = self._ready()
+            for record in found:
+                self._next[record.topic, record.partition] = record.offset + 1
+            return found
+
+    async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
+        """Note them for the group; not for partitions that went to somebody else."""
+        async with self._bus.faults.around("commit"):
+            if not offsets.keys() <= self._mine:
+                raise BusError("a partition that is not assigned")
+            for place, offset in offsets.items():
+                self._bus.offsets[self.group, place] = offset
+
+    def assigned(self) -> frozenset[Place]:
+        """The partitions that this member has now."""
+        return self._mine
+
+    def lag(self) -> dict[Place, int]:
+        """Records not yet polled, by partition."""
+        return {
+            place: len(self._bus.logs[place]) - self._next.get(place, 0) for place in self._mine
+        }
+
+    async def close(self, deadline: float) -> None:
+        """Leave the group."""
+        self._bus.leave(self)
+
+    async def _take_up(self) -> None:
+        while self._taken_up is not self._mine:
+            places = self._mine
+            try:
+                stored = await self._offsets(sorted(places))
+            except Exception as error:
+                raise BusError("the stored offsets are not known") from error
+            self._next = {place: self.start(place, stored) for place in places}
+            self._taken_up = places
+
+    def start(self, place: Place, stored: Mapping[Place, int]) -> int:
+        """The lower of what the group noted and what the service stored."""
+        noted = self._bus.offsets.get((self.group, place), 0)
+        start = min(noted, stored.get(place, noted))
+        return start if start <= len(self._bus.logs[place]) else 0  # the topic was made anew
+
+    def _ready(self) -> list[Record]:
+        found: list[Record] = []
+        for place, offset in self._next.items():
+            found += self._bus.logs[place][offset : offset + _MOST - len(found)]
+        return found
+
+
 class MemoryBus:
     """`faults` scripts failures and outages; `twist` what becomes of the records of a send."""
+
+    consumers: type[MemoryConsumer] = MemoryConsumer
 
     def __init__(self) -> None:
         self.faults = Faults(BusError)
@@ -33,17 +130,17 @@ class MemoryBus:
         """
         self._twists.append(change)
 
-    async def producer(self) -> "MemoryProducer":
+    async def producer(self) -> MemoryProducer:
         """A producer."""
         async with self.faults.around("producer"):
             return MemoryProducer(self)
 
-    async def consumer(
-        self, group: str, topics: Sequence[str], offsets: Offsets
-    ) -> "MemoryConsumer":
+    async def consumer(self, group: str, topics: Sequence[str], offsets: Offsets) -> MemoryConsumer:
         """A new member of the group: all its partitions are dealt out anew."""
         async with self.faults.around("consumer"):
-            member = MemoryConsumer(self, group, topics, offsets)
+            if not all(map(self.places, topics)):
+                raise BusError("a topic is missing")
+            member = self.consumers(self, group, topics, offsets)
             self._members.setdefault(group, []).append(member)
             self._deal(group)
             return member
@@ -65,11 +162,6 @@ class MemoryBus:
         """Whether it answers."""
         async with self.faults.around("ping"):
             pass
-
-    async def end_offsets(self, topic: str) -> dict[Place, int]:
-        """Where each partition of a topic ends."""
-        async with self.faults.around("end_offsets"):
-            return {place: len(self.logs[place]) for place in self.places(topic)}
 
     async def close(self) -> None:
         """Nothing answers any more."""
@@ -106,7 +198,7 @@ class MemoryBus:
             async with asyncio.timeout(patience):
                 await self._news.wait()
 
-    def leave(self, member: "MemoryConsumer") -> None:
+    def leave(self, member: MemoryConsumer) -> None:
         """Take a member out of its group."""
         members = self._members[member.group]
         if member in members:
@@ -123,90 +215,3 @@ class MemoryBus:
                 hands[next(takers)].add(place)
         for member, hand in hands.items():
             member.assign(hand)
-
-
-class MemoryProducer:
-    """Appends at once."""
-
-    def __init__(self, bus: MemoryBus) -> None:
-        self._bus = bus
-
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
-        """All of them are in their partitions, or `BusError` and perhaps some are."""
-        async with self._bus.faults.around("send"):
-            for record in records:
-                if not self._bus.places(record.topic):
-                    raise BusError(f"no topic {record.topic}")
-            self._bus.append(records)
-
-    async def close(self, deadline: float) -> None:
-        """Nothing to let go of."""
-
-
-class MemoryConsumer:
-    """A member of a group; where it goes on is asked at the first poll after a new deal."""
-
-    def __init__(self, bus: MemoryBus, group: str, topics: Sequence[str], offsets: Offsets) -> None:
-        self.group, self.topics = group, frozenset(topics)
-        self._bus, self._offsets = bus, offsets
-        self._mine: frozenset[Place] = frozenset()
-        self._next: dict[Place, int] = {}
-        self._taken_up: frozenset[Place] | None = None
-
-    def assign(self, places: set[Place]) -> None:
-        """The group was dealt anew: all positions are asked for again."""
-        if places != self._mine:
-            self._mine = frozenset(places)
-
-    async def poll(self) -> list[Record]:
-        """Up to 500 records, or none after a while."""
-        async with self._bus.faults.around("poll"):
-            await self._take_up()
-            if not (found := self._ready()):
-                await self._bus.news(_PATIENCE)
-                await self._take_up()
-                found = self._ready()
-            for record in found:
-                self._next[record.topic, record.partition] = record.offset + 1
-            return found
-
-    async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
-        """Note them for the group; not for partitions that went to somebody else."""
-        async with self._bus.faults.around("commit"):
-            if not offsets.keys() <= self._mine:
-                raise BusError("a partition that is not assigned")
-            for place, offset in offsets.items():
-                self._bus.offsets[self.group, place] = offset
-
-    def assigned(self) -> frozenset[Place]:
-        """The partitions that this member has now."""
-        return self._mine
-
-    def lag(self) -> dict[Place, int]:
-        """Records not yet polled, by partition."""
-        return {
-            place: len(self._bus.logs[place]) - self._next.get(place, 0) for place in self._mine
-        }
-
-    async def close(self, deadline: float) -> None:
-        """Leave the group."""
-        self._bus.leave(self)
-
-    async def _take_up(self) -> None:
-        while self._taken_up is not self._mine:
-            places = self._mine
-            stored = await self._offsets(sorted(places))
-            self._next = {place: self.start(place, stored) for place in places}
-            self._taken_up = places
-
-    def start(self, place: Place, stored: Mapping[Place, int]) -> int:
-        """The lower of what the group noted and what the service stored."""
-        noted = self._bus.offsets.get((self.group, place), 0)
-        start = min(noted, stored.get(place, noted))
-        return start if start <= len(self._bus.logs[place]) else 0  # the topic was made anew
-
-    def _ready(self) -> list[Record]:
-        found: list[Record] = []
-        for place, offset in self._next.items():
-            found += self._bus.logs[place][offset : offset + _MOST - len(found)]
-        return found

@@ -1,0 +1,88 @@
+"""The bus on a real Kafka, and what only a real one can be asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from deploy.local.servers import Servers
+from shared.chassis.kafka import KafkaBus, KafkaConsumer
+from shared.chassis.ports import Bus, BusError, Outgoing
+from tests.integration.bus_suite import BusSuite, Outage, member, read, sending, stored
+
+
+@pytest.fixture
+async def bus(servers: Servers) -> AsyncIterator[KafkaBus]:
+    bus = KafkaBus(servers.kafka, session=6.0)
+    yield bus
+    await bus.close()
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"topic.{uuid4().hex[:12]}"
+
+
+class TestKafkaBus(BusSuite):
+    @pytest.fixture
+    def outage(self, servers: Servers) -> Outage:
+        @asynccontextmanager
+        async def outage() -> AsyncIterator[None]:
+            await asyncio.to_thread(servers.stop_kafka)
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(servers.start_kafka)
+
+        return outage
+
+
+async def test_nothing_of_a_topic_expires(bus: Bus, servers: Servers, topic: str) -> None:
+    await bus.ensure({topic: 1})
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+    await admin.start()
+    try:
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic)
+        (answer,) = await admin.describe_configs([asked])
+    finally:
+        await admin.close()
+    rows = answer.to_object()["resources"][0]["config_entries"]
+    settings = {row["config_names"]: row["config_value"] for row in rows}
+    assert (settings["retention.ms"], settings["retention.bytes"]) == ("-1", "-1")
+
+
+async def test_a_topic_that_cannot_be_made_is_an_error(servers: Servers, topic: str) -> None:
+    bus = KafkaBus(servers.kafka, replication=3)
+    with pytest.raises(BusError):
+        await bus.ensure({topic: 1})
+    await bus.close()
+
+
+async def test_the_largest_event_fits(bus: Bus, topic: str) -> None:
+    await bus.ensure({topic: 1})
+    async with sending(bus) as producer, member(bus, topic) as consumer:
+        await producer.send([Outgoing(topic, b"a", bytes(300 * 1024))], 10)
+        (found,) = await read(consumer, 1)
+    assert len(found.value or b"") == 300 * 1024
+
+
+async def test_a_member_that_died_holds_up_nobody_for_longer_than_its_session(
+    bus: KafkaBus, topic: str
+) -> None:
+    await bus.ensure({topic: 2})
+    async with sending(bus) as producer:
+        await producer.send([Outgoing(topic, b"a", b"1"), Outgoing(topic, b"b", b"2")], 10)
+    dead = await bus.consumer(f"{topic}.readers", [topic], stored())
+    assert isinstance(dead, KafkaConsumer)
+    await read(dead, 2)
+    group = dead._client._coordinator
+    assert group is not None
+    await group._stop_heartbeat_task()  # as if its process were gone
+    async with member(bus, topic) as consumer:
+        assert len(await read(consumer, 2)) == 2
+        assert consumer.assigned() == {(topic, 0), (topic, 1)}
+    await dead.close(2.0)
