@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from services.grants.domain.applications import APPLICATIONS, Nominate, Withdraw
 from services.grants.domain.awards import AWARDS, Accept, Approve, Award, Cancel
-from services.grants.domain.payments import PAYMENTS, Confirm, Fail
+from services.grants.domain.payments import PAYMENTS, Confirm, Fail, Payment
 from services.grants.domain.pools import POOLS, Increase, Reduce
 from services.grants.domain.rounds import ROUNDS, Announce
 from services.grants.domain.tranches import Pay, ReturnMoney
-from shared.events.grants import AwardCancelled, AwardPromoted
+from shared.events.grants import AwardCancelled, AwardPromoted, PoolIncreased, PoolReduced
 from shared.model import Do, Refused, Step
 from tests.support.spec import NOON
 from tests.support.world import World
@@ -280,12 +280,25 @@ def owed(world: World) -> tuple[int, int, int]:
     return reserved, committed, disbursed
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.lists(ACTIONS, max_size=60))
+def live_payments(world: World) -> list[Payment]:
+    payments: list[Payment] = [s for k, s in world.states.items() if k[0] == PAYMENTS.name]
+    return [one for one in payments if one.status != "failed"]
+
+
+def put_in(world: World) -> int:
+    more = sum(event.amount for event in world.published if isinstance(event, PoolIncreased))
+    return more - sum(event.amount for event in world.published if isinstance(event, PoolReduced))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ACTIONS, min_size=20, max_size=60))
 def test_awards_and_their_pool_agree_to_the_centavo_whatever_happens(
     actions: list[tuple[str, str, int]],
 ) -> None:
     world = office(3, 50_000)
+    accepted(world, "ana-0")
+    approved(world, "ana-1", 20_000)
+    approved(world, "ana-2", 20_000)
     for number, (kind, who, amount) in enumerate(actions):
         play(world, kind, who, amount, NOON + timedelta(seconds=7 * number))
         money, line = pool(world).balances, pool(world).waiting
@@ -295,3 +308,7 @@ def test_awards_and_their_pool_agree_to_the_centavo_whatever_happens(
         }
         assert {one.award_id for one in line} == waiting
         assert not line or line[0].amount > money.available
+        live = live_payments(world)
+        assert len({(one.award_id, one.tranche) for one in live}) == len(live)
+        assert money.disbursed == sum(one.amount for one in live if one.status == "confirmed")
+        assert pool(world).total == 50_000 + put_in(world)
