@@ -1,0 +1,148 @@
+"""A fair: who gets a place of the delegation, who waits, and what a cancellation undoes."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trade.domain import fairs
+from services.trade.domain.fairs import (
+    FAIRS,
+    Ask,
+    Asked,
+    Cancel,
+    Leave,
+    Left,
+    Planned,
+    Publish,
+    Queued,
+    SeatKept,
+    Settle,
+    Settled,
+    Take,
+    UndoLeft,
+    Undone,
+)
+from shared.events.trade import FairCancelled, FairPublished
+from shared.model import Tick
+from tests.support.spec import NOON, Spec
+from tests.unit.trade.scenes import PLAN
+
+PUBLISH = Publish(fair_id="fair-1", plan=PLAN)
+PLANNED = Planned(fair_id="fair-1", plan=PLAN)
+PUBLIC = {
+    "fair_id": "fair-1",
+    "kind": "fair",
+    "country": "CO",
+    "starts_on": PLAN.starts_on,
+    "places": 2,
+    "requirements": ("enrolled", "course:course-1"),
+}
+CANCELLED = FairCancelled(**PUBLIC)
+
+
+def kept(name: str) -> SeatKept:
+    return SeatKept(place_id=name, seconds=60)
+
+
+EMPTY = Spec(FAIRS).given(PLANNED)
+FULL = EMPTY.given(kept("a"), kept("b"))
+LINE = FULL.given(Queued(place_id="c", rank=1), Queued(place_id="d", rank=2))
+
+
+def test_a_fair_is_published_once_without_its_offer_terms() -> None:
+    published = Spec(FAIRS).when(PUBLISH).then(PLANNED, FairPublished(**PUBLIC))
+    published.when(PUBLISH).then_nothing()
+
+
+def test_a_fair_that_nobody_published_is_unknown() -> None:
+    Spec(FAIRS).when(Take(place_id="a")).then_refused("fair-unknown")
+
+
+def test_a_fair_says_what_it_requires() -> None:
+    asked = Asked(place_id="a", person_id="ana", fair_id="fair-1", requirements=PLAN.requirements)
+    EMPTY.when(Ask(place_id="a", person_id="ana")).then(asked)
+
+
+def test_places_are_kept_while_there_are_any_and_then_ranks() -> None:
+    one = EMPTY.when(Take(place_id="a")).then(kept("a"))
+    two = one.when(Take(place_id="b")).then(kept("b"))
+    three = two.when(Take(place_id="c")).then(Queued(place_id="c", rank=1))
+    three.when(Take(place_id="d")).then(Queued(place_id="d", rank=2))
+
+
+def test_taking_twice_changes_nothing() -> None:
+    LINE.when(Take(place_id="a")).then_nothing()
+    LINE.when(Take(place_id="c")).then_nothing()
+
+
+def test_a_rank_is_never_given_twice() -> None:
+    gone = LINE.when(Leave(place_id="d"))
+    gone.when(Take(place_id="e")).then(Queued(place_id="e", rank=3))
+
+
+def test_a_freed_place_goes_to_the_first_in_line() -> None:
+    after = LINE.when(Leave(place_id="a")).then(Left(place_id="a"), kept("c"))
+    assert (after.state.taken, after.state.waiting) == (("b", "c"), ("d",))
+
+
+def test_whoever_leaves_the_line_frees_no_place() -> None:
+    LINE.when(Leave(place_id="c")).then(Left(place_id="c"))
+    LINE.when(Leave(place_id="z")).then_nothing()
+
+
+def test_a_confirmed_place_is_settled_once_and_freed_when_she_leaves() -> None:
+    settled = FULL.when(Settle(place_id="a")).then(Settled(place_id="a"))
+    settled.when(Settle(place_id="a")).then_nothing()
+    assert settled.when(Leave(place_id="a")).state.confirmed == ()
+    LINE.when(Settle(place_id="c")).then_nothing()
+
+
+def test_a_cancellation_undoes_the_line_before_the_places() -> None:
+    cancelled = LINE.given(Settled(place_id="a")).when(Cancel())
+    cancelled.then(CANCELLED, Undone(place_ids=("c", "d", "a", "b"))).then_due(None)
+    after = cancelled.state
+    assert (after.taken, after.confirmed, after.waiting) == ((), (), ())
+    cancelled.when(Cancel()).then_nothing()
+
+
+def test_a_cancelled_fair_takes_nobody_and_promotes_nobody() -> None:
+    cancelled = LINE.given(CANCELLED)
+    cancelled.when(Ask(place_id="e", person_id="eva")).then_refused("fair-cancelled")
+    cancelled.when(Leave(place_id="a")).then(Left(place_id="a"))
+
+
+def test_a_large_fair_is_undone_page_by_page() -> None:
+    ids = tuple(f"p-{number}" for number in range(fairs.PAGE + 1))
+    plan = PLAN.model_copy(update={"places": len(ids)})
+    planned = Planned(fair_id="fair-1", plan=plan)
+    large = Spec(FAIRS).given(planned, *(kept(one) for one in ids)).when(Cancel())
+    assert large.events[1:] == [Undone(place_ids=ids[:-1]), UndoLeft(at=NOON)]
+    large.then_due(NOON)
+    large.when(Tick(), at=NOON - timedelta(seconds=1)).then_nothing()
+    last = large.when(Tick()).then(Undone(place_ids=ids[-1:])).then_due(None)
+    assert last.state.taken == ()
+    last.when(Tick()).then_nothing()
+
+
+COMMANDS = st.tuples(st.sampled_from([Take, Settle, Leave]), st.sampled_from("abcdefgh"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3), st.lists(COMMANDS, max_size=40))
+def test_no_order_of_commands_gives_too_many_places_or_skips_the_line(
+    places: int, commands: list[tuple[type[Take | Settle | Leave], str]]
+) -> None:
+    plan = PLAN.model_copy(update={"places": places})
+    scene = Spec(FAIRS).given(Planned(fair_id="fair-1", plan=plan))
+    for command, place_id in commands:
+        line = scene.state.waiting
+        scene = scene.when(command(place_id=place_id))
+        after: fairs.Fair = scene.state
+        everyone = [*after.taken, *after.waiting]
+        assert len(after.taken) <= places
+        assert set(after.confirmed) <= set(after.taken)
+        assert not (after.waiting and len(after.taken) < places), "free while someone waits"
+        assert len(set(everyone)) == len(everyone), "nobody stands in two places"
+        given_to = [event.place_id for event in scene.events if isinstance(event, SeatKept)]
+        assert not line or given_to in ([], [line[0]]), "the first in line comes first"

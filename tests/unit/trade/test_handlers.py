@@ -1,0 +1,219 @@
+"""What one command or fact does to the whole of trade."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trade.domain import fairs
+from services.trade.domain.fairs import FAIRS, Cancel
+from services.trade.domain.places import PLACES, Confirm, Withdraw
+from services.trade.domain.readiness import READINESS
+from shared.events.trade import PlacePromoted
+from shared.model import Do, Event, Refused
+from tests.support.spec import NOON
+from tests.support.world import World
+from tests.unit.trade.scenes import (
+    LATE,
+    apply,
+    certified,
+    enrolled,
+    fair,
+    hall,
+    names,
+    place,
+    place_of,
+    publish,
+    revoked,
+    withdrawn,
+)
+
+LEAVE = Withdraw(reason_code="health")
+
+
+def confirm(person_id: str) -> Do:
+    return Do(PLACES, place_of(person_id), Confirm())
+
+
+def leave(person_id: str) -> Do:
+    return Do(PLACES, place_of(person_id), LEAVE)
+
+
+def applied(women: int, places: int) -> World:
+    """So many women have applied, in order."""
+    world = hall(women, places)
+    for number in range(women):
+        world.run(apply(f"ana-{number}"))
+    return world
+
+
+def test_an_application_is_offered_in_the_same_intent_while_places_are_free() -> None:
+    world = hall(1)
+    assert names(world.run(apply("ana-0"))) == ["ana-0 PlaceApplied", "ana-0 PlaceOffered"]
+    assert place(world, "ana-0").expires_at == LATE
+    assert world.run(apply("ana-0")) == []
+
+
+def test_a_full_delegation_puts_her_in_line() -> None:
+    world = applied(2, places=1)
+    assert names(world.published)[-2:] == ["ana-1 PlaceApplied", "ana-1 PlaceWaitlisted"]
+    assert place(world, "ana-1").rank == 1
+
+
+def test_who_does_not_meet_the_requirements_gets_no_place_and_leaves_no_trace() -> None:
+    world = hall(0)
+    world.consume(enrolled("eva"))
+    assert world.refused(apply("eva")) == "requirements-unmet"
+    assert (PLACES.name, place_of("eva")) not in world.states
+    assert world.get(READINESS, "eva").places == ()
+    assert fair(world).taken == ()
+
+
+def test_facts_of_both_services_count_in_either_order() -> None:
+    world = hall(0)
+    world.consume(certified("eva"))
+    world.consume(enrolled("eva"))
+    assert names(world.run(apply("eva"))) == ["eva PlaceApplied", "eva PlaceOffered"]
+
+
+def test_an_unknown_fair_is_refused() -> None:
+    assert hall(1).refused(apply("ana-0", "fair-9")) == "fair-unknown"
+
+
+def test_a_confirmation_is_counted_by_the_fair() -> None:
+    world = applied(2, places=2)
+    assert names(world.run(confirm("ana-0"))) == ["ana-0 PlaceConfirmed"]
+    assert fair(world).confirmed == (place_of("ana-0"),)
+    assert len(fair(world).taken) == 2
+
+
+def test_a_withdrawal_promotes_the_first_in_line_who_may_confirm() -> None:
+    world = applied(3, places=1)
+    assert names(world.run(leave("ana-0"))) == ["ana-0 PlaceWithdrawn", "ana-1 PlacePromoted"]
+    world.run(confirm("ana-1"))
+    assert fair(world).confirmed == (place_of("ana-1"),)
+    ends = [place(world, f"ana-{number}").status for number in range(3)]
+    assert ends == ["withdrawn", "confirmed", "waitlisted"]
+
+
+def test_an_expired_offer_goes_to_the_next_in_line_with_a_clock_of_its_own() -> None:
+    world = applied(2, places=1)
+    assert names(world.tick(PLACES, LATE)) == ["ana-0 PlaceOfferExpired", "ana-1 PlacePromoted"]
+    assert place(world, "ana-1").expires_at == LATE + timedelta(seconds=60)
+    assert world.refused(confirm("ana-0"), at=LATE) == "place-offer-expired"
+
+
+def test_who_lost_her_offer_applies_again_at_the_end_of_the_line() -> None:
+    world = applied(3, places=1)
+    world.tick(PLACES, LATE)
+    world.run(apply("ana-0"), at=LATE)
+    assert fair(world).waiting == (place_of("ana-2"), place_of("ana-0"))
+    assert place(world, "ana-0").rank == 3
+
+
+def test_the_last_withdrawn_enrolment_frees_her_places_for_the_next() -> None:
+    world = applied(2, places=1)
+    world.consume(enrolled("ana-0", "call-2"))
+    assert world.consume(withdrawn("ana-0")) == []
+    last = names(world.consume(withdrawn("ana-0", "call-2")))
+    assert sorted(last) == [
+        "ana-0 PlaceWithdrawn",
+        "ana-0 ReadinessAssessed",
+        "ana-1 PlacePromoted",
+    ]
+    assert place(world, "ana-0").reason_code == "enrolment-withdrawn"
+    assert world.consume(withdrawn("ana-0", "call-2")) == []
+
+
+def test_a_withdrawn_enrolment_ends_her_places_in_every_fair() -> None:
+    world = hall(1)
+    world.run(publish("fair-2"))
+    world.run(apply("ana-0"))
+    world.run(apply("ana-0", "fair-2"))
+    world.consume(withdrawn("ana-0"))
+    ends = [world.get(PLACES, place_of("ana-0", one)).status for one in ("fair-1", "fair-2")]
+    assert ends == ["withdrawn", "withdrawn"]
+    assert world.get(FAIRS, "fair-2").taken == ()
+
+
+def test_a_revoked_completion_keeps_the_place_that_she_has() -> None:
+    world = applied(1, places=1)
+    assert names(world.consume(revoked("ana-0"))) == ["ana-0 ReadinessAssessed"]
+    world.run(confirm("ana-0"))
+    assert place(world, "ana-0").status == "confirmed"
+    world.run(publish("fair-2"))
+    assert world.refused(apply("ana-0", "fair-2")) == "requirements-unmet"
+
+
+def test_a_cancellation_ends_every_place_and_wait_and_promotes_nobody() -> None:
+    world = applied(3, places=1)
+    world.run(confirm("ana-0"))
+    undone = world.run(Do(FAIRS, "fair-1", Cancel()))
+    withdrawals = [f"ana-{number} PlaceWithdrawn" for number in (1, 2, 0)]
+    assert names(undone) == [" FairCancelled", *withdrawals]
+    assert {place(world, f"ana-{number}").reason_code for number in range(3)} == {"fair-cancelled"}
+    assert world.refused(apply("ana-1")) == "fair-cancelled"
+
+
+def test_a_large_fair_is_undone_by_the_clock_to_the_last_place() -> None:
+    women = fairs.PAGE + 3
+    world = applied(women, places=fairs.PAGE)
+    first = world.run(Do(FAIRS, "fair-1", Cancel()))
+    assert len(first) == 1 + fairs.PAGE
+    rest = names(world.tick(FAIRS, NOON))
+    assert len(rest) == 3
+    assert {place(world, f"ana-{number}").status for number in range(women)} == {"withdrawn"}
+    assert world.tick(FAIRS, LATE) == []
+
+
+ACTS = st.tuples(
+    st.sampled_from(["apply", "confirm", "leave", "expire", "out", "in"]), st.integers(0, 5)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3), st.lists(ACTS, max_size=40))
+def test_whatever_they_do_the_fair_is_never_over_capacity_and_ranks_are_honoured(
+    places: int, acts: list[tuple[str, int]]
+) -> None:
+    world, at = hall(6, places), NOON
+    for act, number in acts:
+        line = fair(world).waiting
+        at += timedelta(seconds=25)
+        events = _act(world, act, f"ana-{number}", at)
+        promoted = [event.place_id for event in events if isinstance(event, PlacePromoted)]
+        if act != "expire":
+            assert promoted == list(line[: len(promoted)])
+        _agree(world)
+
+
+def _act(world: World, act: str, person_id: str, at: datetime) -> list[Event]:
+    steps = {"apply": apply(person_id), "confirm": confirm(person_id), "leave": leave(person_id)}
+    facts = {"out": withdrawn(person_id), "in": enrolled(person_id)}
+    try:
+        if act == "expire":
+            return world.tick(PLACES, at)
+        return world.run(steps[act], at=at) if act in steps else world.consume(facts[act], at)
+    except Refused:  # no place, no offer, not ready: what must hold is checked after it
+        return []
+
+
+def _agree(world: World) -> None:
+    now = fair(world)
+    by_status: dict[str, set[str]] = {}
+    for (name, id_), state in world.states.items():
+        if name == PLACES.name:
+            by_status.setdefault(state.status, set()).add(id_)
+    confirmed, offered = by_status.get("confirmed", set()), by_status.get("offered", set())
+    assert len(confirmed) + len(offered) <= now.places
+    assert confirmed == set(now.confirmed)
+    assert confirmed | offered == set(now.taken)
+    assert by_status.get("waitlisted", set()) == set(now.waiting)
+    assert "applied" not in by_status
+    assert not (now.waiting and len(now.taken) < now.places), "free while someone waits"
+    ranks = [world.get(PLACES, one).rank for one in now.waiting]
+    assert ranks == sorted(set(ranks))
+    for id_ in (*now.taken, *now.waiting):
+        dossier = world.get(READINESS, world.get(PLACES, id_).person_id)
+        assert dossier.enrolments, "a place of a woman who left"
+        assert id_ in dossier.places
