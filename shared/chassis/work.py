@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +18,7 @@ from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
 
 
-class Work:
+class Work(ABC):
     """One intent: what to load first, how to fold, and the future its caller waits on."""
 
     def __init__(self, context: Context) -> None:
@@ -29,9 +30,9 @@ class Work:
         """What is known to be needed before folding."""
         return ()
 
+    @abstractmethod
     def fold(self, scope: Scope) -> Any:
         """Fold it; what comes back is the caller's, once committed."""
-        raise NotImplementedError
 
     def failed(self, scope: Scope, error: Exception) -> Any:
         """The fold raised: what to write instead (in a fresh scope), or raise it again."""
