@@ -169,7 +169,8 @@ def hold_unpaid(award: Payable) -> list[Event]:
 
 def _credit(award: Payable, tranche: Tranche) -> list[Event]:
     met = ConditionMet(tranche=tranche.number)
-    waits = tranche.status == "planned" or tranche.hold == "completion-revoked"
+    revoked = tranche.status == "held" and tranche.hold == "completion-revoked"
+    waits = tranche.status == "planned" or revoked  # money that went back stays back
     return [met, ready(award, tranche)] if waits else [met]
 
 
