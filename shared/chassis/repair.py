@@ -24,8 +24,6 @@ from shared.model import Aggregate, Context
 CLAIM = timedelta(seconds=30)
 ASK_AGAIN = 30.0
 ANSWER_MOST = 500
-GAP_ASKS = 8
-"""Asked so often without an answer, a gap is dead until an operator decides."""
 
 log = structlog.get_logger("telar.repair")
 
