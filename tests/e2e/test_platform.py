@@ -79,7 +79,7 @@ async def test_after_two_demos_every_invariant_holds_as_seen_from_outside(
     second = await run_demo(platform.folders.root, women=40)
     assert second.code == 0, second.said
     after = {one["_id"]: one for one in outside.collection("enrollment", "enrolments")}
-    assert len(after) == 2 * len(before) == 80
+    assert len(after) == len(before) + 40 >= 80
     assert {name: after[name] for name in before} == before
     await all_hold(outside)
 
