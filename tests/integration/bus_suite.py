@@ -63,17 +63,17 @@ async def read(consumer: Consumer, count: int) -> list[Record]:
     return found
 
 
-async def settled(*members: Consumer) -> list[frozenset[Place]]:
-    """What each has once every one has something, and two looks in a row agree."""
-    seen: list[list[frozenset[Place]]] = [[]]
+async def shared_out(everything: set[Place], *members: Consumer) -> None:
+    """Return when the members have all of it between them, each its own part, none nothing."""
 
     async def look() -> bool:
         await asyncio.gather(*(one.poll() for one in members))
-        seen.append([one.assigned() for one in members])
-        return all(seen[-1]) and seen[-1] == seen[-2]
+        parts = [one.assigned() for one in members]
+        return all(parts) and sorted(place for part in parts for place in part) == sorted(
+            everything
+        )
 
     await until(look, within=PATIENCE)
-    return seen[-1]
 
 
 class BusSuite:
@@ -183,13 +183,11 @@ class BusSuite:
         everything = {(topic, number) for number in range(4)}
         async with sending(bus) as producer, member(bus, topic) as first:
             async with member(bus, topic) as second:
-                mine, others = await settled(first, second)
-                assert mine | others == everything
-                assert not mine & others
+                await shared_out(everything, first, second)
                 await producer.send(notes(topic, 70), 10)
                 got = await self.read_both(first, second, 70)
                 assert {int(record.value or b"") for record in got} == set(range(70))
-            assert await settled(first) == [everything]
+            await shared_out(everything, first)
             await producer.send(notes(topic, 71)[70:], 10)
             assert b"70" in {record.value for record in await read(first, 1)}
 
@@ -219,7 +217,7 @@ class BusSuite:
     ) -> None:
         await bus.ensure({topic: 1})
         async with member(bus, topic) as consumer:
-            await settled(consumer)
+            await shared_out({(topic, 0)}, consumer)
             with pytest.raises(BusError):
                 await consumer.commit({(topic, 1): 3}, 5)
 
@@ -241,7 +239,7 @@ class BusSuite:
         await asyncio.gather(*(bus.ensure({topic: 2}) for _ in range(3)))
         await bus.ensure({topic: 5})
         async with member(bus, topic) as consumer:
-            assert await settled(consumer) == [{(topic, 0), (topic, 1)}]
+            await shared_out({(topic, 0), (topic, 1)}, consumer)
 
     async def test_after_an_outage_the_same_producer_and_consumer_go_on(
         self, bus: Bus, topic: str, outage: Outage
