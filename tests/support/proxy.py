@@ -15,6 +15,9 @@ class Proxy:
         self._pipes: set[asyncio.Task[None]] = set()
         self.swallows_answers = False
         self.is_frozen = False
+        self.held = 0
+        self._late: set[asyncio.Task[None]] = set()
+        self._released = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -44,6 +47,17 @@ class Proxy:
         finally:
             self.swallows_answers = False
 
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """What comes by the connections of now is late; new ones are quick. Counted in `held`."""
+        self.held, self._late = 0, set(self._pipes)
+        self._released.clear()
+        try:
+            yield
+        finally:
+            self._late = set()
+            self._released.set()
+
     async def _connect(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         try:
             server, requests = await asyncio.open_connection("127.0.0.1", self._target)
@@ -62,6 +76,9 @@ class Proxy:
             while data := await source.read(65536):
                 if self.is_frozen:
                     await asyncio.Event().wait()
+                if asyncio.current_task() in self._late:
+                    self.held += 1
+                    await self._released.wait()
                 if is_answer and self.swallows_answers:
                     break
                 sink.write(data)
