@@ -42,6 +42,20 @@ class Outside:
     def collection(self, service: str, name: str) -> list[dict[str, Any]]:
         return list(self._client[f"{self._prefix}{service}"][name].find())
 
+    def one(self, service: str, name: str, doc_id: str) -> dict[str, Any]:
+        """One document, or an empty one."""
+        return self._client[f"{self._prefix}{service}"][name].find_one({"_id": doc_id}) or {}
+
+    async def facts(self, service: str, key: str) -> list[tuple[str, dict[str, Any]]]:
+        """What a service published of one key, in order: the type's own name, and the fields."""
+        found = {}
+        for record in await self._records(f"telar.{service}"):
+            if record.key == key.encode():
+                headers = dict(record.headers)
+                kind = headers["ce_type"].decode().split(".")[2]
+                found[int(headers["ce_sequence"])] = (kind, json.loads(record.value))
+        return [found[number] for number in sorted(found)]
+
     async def topics(self) -> dict[str, Topic]:
         found = {}
         for name, subscribers in SUBSCRIBERS.items():
@@ -103,6 +117,11 @@ class Outside:
 
     async def _numbers(self, topic: str) -> set[tuple[bytes, bytes]]:
         """The distinct (key, number) that stand in this topic."""
+        records = await self._records(topic)
+        return {(one.key or b"", dict(one.headers)["ce_sequence"]) for one in records}
+
+    async def _records(self, topic: str) -> list[Any]:
+        """All that stands in this topic."""
         consumer = AIOKafkaConsumer(
             topic,
             bootstrap_servers=self._kafka,
@@ -116,15 +135,11 @@ class Outside:
             await consumer.stop()
 
 
-async def _read(
-    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]
-) -> set[tuple[bytes, bytes]]:
-    seen: set[tuple[bytes, bytes]] = set()
+async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> list[Any]:
+    seen: list[Any] = []
     while [place for place, end in ends.items() if await consumer.position(place) < end]:
         for records in (await consumer.getmany(timeout_ms=200)).values():
-            for record in records:
-                headers = dict(record.headers)
-                seen.add((record.key or b"", headers["ce_sequence"]))
+            seen += records
     return seen
 
 
@@ -134,20 +149,16 @@ def _value(event: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-async def violations(mongo: str, kafka: str) -> list[str]:
+async def violations(outside: Outside) -> list[str]:
     """What is not as it must be once the platform is at rest; empty when all is."""
-    outside = Outside(mongo, kafka)
-    try:
-        return [*_of_streams(outside, await outside.topics()), *_of_things(outside)]
-    finally:
-        outside.close()
+    return [*_of_streams(outside, await outside.topics()), *_of_things(outside)]
 
 
 def _of_streams(outside: Outside, topics: dict[str, Topic]) -> list[str]:
     wrong = [f"{name}: {count} wait" for name, count in outside.waiting().items()]
     for name, topic in topics.items():
         counts = {topic.published, topic.in_kafka, *topic.applied.values()}
-        if counts != {topic.published} or not topic.published:
+        if counts != {topic.published}:
             wrong.append(f"{name}: {topic}")
     return wrong
 
@@ -159,18 +170,3 @@ def _of_things(outside: Outside) -> list[str]:
             wrong.append(f"pool {pool_id}: {buckets} of {given}")
     twice = Counter(outside.certificates())
     return wrong + [f"certificate {one} {n} times" for one, n in twice.items() if n > 1]
-
-
-async def documents(mongo: str, database: str, collection: str) -> dict[str, dict[str, Any]]:
-    """A whole collection by id."""
-    with MongoClient[dict[str, Any]](mongo, tz_aware=True) as client:
-        return {str(one["_id"]): one for one in client[database][collection].find()}
-
-
-async def published(mongo: str) -> int:
-    """How many events all services have published so far."""
-    outside = Outside(mongo, "")
-    try:
-        return sum(outside._sum(name, "out").get(name, 0) for name in PUBLISHERS)
-    finally:
-        outside.close()
