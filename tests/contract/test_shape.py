@@ -11,6 +11,9 @@ import pytest
 from tools.paths import ROOT
 
 SKIPPED = {"node_modules", "build", "dist", "__pycache__"}
+POINTER = ".git"
+"""A file in a linked work tree, by which git finds its folder."""
+
 TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".txt", ".in", ".lock", ".json", ".html", ".css"}
 TEXT |= {".js", ".ts", ".tsx", ".sh", ".tpl", ".xml", ".properties", ""}
 LINES, TEST_LINES, FUNCTION_LINES = 300, 400, 40
@@ -25,7 +28,7 @@ def files() -> Iterator[Path]:
         below[:] = [
             n for n in below if n not in SKIPPED and (n[0] != "." or n in {".ci", ".github"})
         ]
-        yield from (Path(folder) / name for name in names)
+        yield from (Path(folder) / name for name in names if name != POINTER)
 
 
 ALL = sorted(files())
