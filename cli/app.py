@@ -1,5 +1,6 @@
 """The commands and their options; what they do is imported when one is run."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -152,3 +153,29 @@ def reset(
     from cli.reset import reset as command
 
     raise typer.Exit(command(usage.folder(data_dir), sure=yes))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there.")],
+    *,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write all data and keys, as of one instant, to a file; the stack may be up or down."""
+    from cli.backup import backup as command
+
+    raise typer.Exit(command(usage.folder(data_dir), file, as_json=as_json))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `telar backup` has written.")],
+    *,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup in the place of the data of a stack that is down; that is moved aside."""
+    from cli.backup import restore as command
+
+    raise typer.Exit(command(usage.folder(data_dir), file, as_json=as_json))

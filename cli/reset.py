@@ -15,7 +15,7 @@ def reset(folder: Path, *, sure: bool) -> int:
     """Delete the parts of the data folder that are ours, and nothing else in it."""
     folders = Folders(folder)
     parts = (folders.mongo, folders.kafka, folders.keys, folders.logs, folders.run)
-    found = [part for part in parts if part.exists()]
+    found = [part for part in (*parts, folders.restoring) if part.exists()] + folders.asides()
     if not found:
         print(f"Nothing to delete in {folder}", file=sys.stderr)
         return usage.OK
@@ -26,6 +26,7 @@ def reset(folder: Path, *, sure: bool) -> int:
             end_processes(folders)
             for part in found:
                 shutil.rmtree(part)
+            folders.unfinished.unlink(missing_ok=True)
     except InUse:
         print(f"A stack is up on {folder}: `telar down` first", file=sys.stderr)
         return usage.FAILED

@@ -65,6 +65,24 @@ class Folders:
         """The pid file of the `telar up` that runs this stack."""
         return self.run / "up.pid"
 
+    @property
+    def restoring(self) -> Path:
+        """A database that is being made from a backup."""
+        return self.root / "restoring"
+
+    @property
+    def unfinished(self) -> Path:
+        """There while old data and restored data change places."""
+        return self.root / "restore-unfinished"
+
+    def aside(self, when: str) -> Path:
+        """Where a restore moves what was there."""
+        return self.root / f"before-restore-{when}"
+
+    def asides(self) -> list[Path]:
+        """What earlier restores moved."""
+        return sorted(self.root.glob("before-restore-*"))
+
     def log(self, name: str) -> Path:
         """The log of one process."""
         return self.logs / f"{name}.log"

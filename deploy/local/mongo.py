@@ -1,18 +1,14 @@
 """mongod as a one-member replica set: how it starts and when it is ready."""
 
 import signal
-import socket
-import struct
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import bson
-
 from deploy.local.processes import Child, Program
+from deploy.local.wire import Wire
 
-_OP_MSG = 2013
 _REPLICATED = ("--replSet", "rs0", "--oplogSize", "64")
 # Small journal files and a small cache: a laptop holds one programme, not a country.
 _ENGINE = (
@@ -68,6 +64,19 @@ def ready(port: int) -> bool:
     return False
 
 
+def alone(folder: Path, port: int) -> Program:
+    """mongod on `folder` outside its set, for work that no service may see."""
+    without_expiry = ("--setParameter", "ttlMonitorEnabled=false")
+    argv = _argv(folder, port, *without_expiry)
+    return Program("mongo", argv, lambda: _answers(port), address=address(port))
+
+
+def last_port(folder: Path) -> int | None:
+    """The port on which this database knows itself."""
+    marker = folder / "telar.port"
+    return int(marker.read_text()) if marker.exists() else None
+
+
 def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
     return (
         *(str(binary()), "--dbpath", str(folder), "--port", str(port)),
@@ -82,16 +91,16 @@ def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
 
 def _move(folder: Path, port: int) -> None:
     """The documented way: outside its set, mongod lets its configuration be changed."""
-    alone = Program("mongo", _argv(folder, port), lambda: _answers(port))
+    outside = alone(folder, port)
     log, record = folder / "telar.move.log", folder / "telar.move.pid"
-    child = Child(alone, log, record, signal.SIGKILL)
+    child = Child(outside, log, record, signal.SIGKILL)
     try:
         child.wait_ready(60)
         change = {"$set": {"members.0.host": f"127.0.0.1:{port}"}}
         updates = [{"q": {"_id": "rs0"}, "u": change}]
         reply = _command(port, {"update": "system.replset", "updates": updates}, "local")
     finally:
-        child.stop(alone.grace)
+        child.stop(outside.grace)
     if not reply.get("ok"):
         raise RuntimeError(f"mongod could not be moved to port {port}: {reply}")
     log.unlink(missing_ok=True)
@@ -105,16 +114,5 @@ def _answers(port: int) -> bool:
 
 
 def _command(port: int, command: dict[str, Any], database: str = "admin") -> dict[str, Any]:
-    """One command on one socket: a driver's topology discovery would take longer than mongod."""
-    body = b"\0\0\0\0\0" + bson.encode({**command, "$db": database})
-    with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-        connection.sendall(struct.pack("<iiii", 16 + len(body), 1, 0, _OP_MSG) + body)
-        with connection.makefile("rb") as reply:
-            (length,) = struct.unpack("<i", _exactly(reply.read(4), 4))
-            return bson.decode(_exactly(reply.read(length - 4), length - 4)[17:])
-
-
-def _exactly(data: bytes, length: int) -> bytes:
-    if len(data) < length:
-        raise ConnectionError("mongod closed the connection")
-    return data
+    with Wire(port) as wire:
+        return wire.ask(command, database)

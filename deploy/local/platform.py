@@ -19,7 +19,7 @@ from deploy.local.plan import Layout, Plan
 from deploy.local.processes import PidFile, Program
 from deploy.local.report import Report
 from deploy.local.services import GATEWAY, Surroundings
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervisor import NotStarted, Supervisor
 from deploy.local.unit import State, Unit
 
 _SERVERS_PATIENCE, _SERVICES_PATIENCE = 60.0, 60.0
@@ -110,6 +110,8 @@ class Platform:
     def _recover(self) -> None:
         if names := end_processes(self.folders):
             self._report.say(f"Ended what an earlier run had left: {', '.join(names)}")
+        if self.folders.unfinished.exists():
+            raise NotStarted("A restore was cut off: run `telar restore` again")
 
     def _start_servers(self) -> None:
         units = [

@@ -21,7 +21,20 @@ RUN = CliRunner()
 
 def test_every_command_has_help() -> None:
     listed = RUN.invoke(app, ["--help"]).output
-    for name in ("up", "down", "status", "logs", "env", "token", "demo", "doctor", "reset", "keys"):
+    for name in (
+        "up",
+        "down",
+        "status",
+        "logs",
+        "env",
+        "token",
+        "demo",
+        "doctor",
+        "reset",
+        "keys",
+        "backup",
+        "restore",
+    ):
         assert name in listed
         assert RUN.invoke(app, [name, "--help"]).exit_code == 0
 
