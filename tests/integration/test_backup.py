@@ -42,15 +42,17 @@ def looking_up(root: Path, client: Client) -> Iterator[None]:
     (host, port) = client.address or ("", 0)
     with folders.held():
         PidFile(folders.owner).write(os.getpid())
-        state = {
+        state: dict[str, Any] = {
             "phase": "ready",
             "owner": os.getpid(),
             "data": str(root),
             "kafka": "",
             "gateway": "",
+            "mongo": f"mongodb://{host}:{port}/?replicaSet=rs0",
+            "services": {},
+            "units": [],
         }
-        more = {"mongo": f"mongodb://{host}:{port}/?replicaSet=rs0", "services": {}, "units": []}
-        folders.state.write_text(json.dumps(state | more))
+        folders.state.write_text(json.dumps(state))
         yield
         folders.state.unlink()
         folders.owner.unlink()

@@ -85,6 +85,14 @@ def of_a_later_version(data: bytes) -> bytes:
     return gzip.compress(tar.replace(b'"format": 1', b'"format": 2'))
 
 
+def nothing(_: bytes) -> bytes:
+    return b""
+
+
+def another_file(_: bytes) -> bytes:
+    return b"Once upon a time"
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -95,8 +103,8 @@ def of_a_later_version(data: bytes) -> bytes:
         (packed_again, "backup-altered"),
         (without_manifest, "backup-truncated"),
         (of_a_later_version, "backup-unknown-format"),
-        (lambda _: b"", "backup-(truncated|unreadable)"),
-        (lambda _: b"Once upon a time", "backup-unreadable"),
+        (nothing, "backup-(truncated|unreadable)"),
+        (another_file, "backup-unreadable"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_refused(
