@@ -62,7 +62,8 @@ async def _cohorts(client: Client, programme: Programme, women: list[Woman]) -> 
         plan: dict[str, Any] = {
             "course_id": programme.course_id,
             "capacity": part(demand[place["language"]], terms["share_of_demand"]),
-            **{name: terms[name] for name in ("starts_on", "sessions", "offer_seconds")},
+            "starts_on": _day(terms["starts_in_days"]),
+            **{name: terms[name] for name in ("sessions", "offer_seconds")},
             **place,
         }
         made = await client.command(
@@ -90,10 +91,15 @@ async def _money(client: Client, programme: Programme) -> None:
 
 async def _fair(client: Client, programme: Programme) -> None:
     terms = dict(read("fair"))
+    terms["starts_on"] = _day(terms.pop("starts_in_days"))
     terms["places"] = part(programme.seats, terms.pop("share_of_demand"))
     terms["requirements"] = ["enrolled", f"course:{programme.course_id}"]
     made = await client.command(PUBLISHER, "/fairs", terms, key="fair")
     programme.fair_id = made.data["id"]
+
+
+def _day(days: int) -> str:
+    return (datetime.fromtimestamp(time(), UTC) + timedelta(days=days)).date().isoformat()
 
 
 def part(whole: int, percent: int) -> int:

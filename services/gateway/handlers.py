@@ -98,6 +98,6 @@ def _details(event: Event) -> dict[str, JsonValue]:
 def _small(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_small(one) for one in value]
-    if isinstance(value, dict):  # a leaf of a rule tree: its code and what it came to
-        return "=".join(str(part) for part in value.values())
+    if isinstance(value, dict):  # a leaf of a rule tree: its code, what it came to, perhaps why
+        return "=".join(str(part) for part in value.values() if part is not None)
     return value

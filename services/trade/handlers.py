@@ -27,7 +27,8 @@ def weigh_readiness(event: fairs.Asked) -> list[Step]:
     asked = readiness.AnswerFair(
         place_id=event.place_id, fair_id=event.fair_id, requirements=event.requirements
     )
-    return [Do(READINESS, event.person_id, asked)]
+    bind = places.Bind(requirements=event.requirements)
+    return [Do(READINESS, event.person_id, asked), Do(PLACES, event.place_id, bind)]
 
 
 @handlers.on(readiness.RequirementsMet)
@@ -52,12 +53,16 @@ def settle_the_place(event: PlaceConfirmed) -> list[Step]:
 
 @handlers.on(PlaceOfferExpired, PlaceWithdrawn)
 def give_the_place_back(event: PlaceOfferExpired | PlaceWithdrawn) -> list[Step]:
-    return [Do(FAIRS, event.fair_id, fairs.Leave(place_id=event.place_id))]
+    released = readiness.ReleasePlace(place_id=event.place_id)
+    return [
+        Do(FAIRS, event.fair_id, fairs.Leave(place_id=event.place_id)),
+        Do(READINESS, event.person_id, released),
+    ]
 
 
 @handlers.on(fairs.Undone)
 def end_places(event: fairs.Undone) -> list[Step]:
-    ended = places.Withdraw(reason_code="fair-cancelled")
+    ended = places.Withdraw(reason_code=event.reason_code)
     return [Do(PLACES, place_id, ended) for place_id in event.place_ids]
 
 
@@ -90,4 +95,14 @@ def certify(event: CertificateIssued) -> list[Step]:
 
 @handlers.on(CompletionRevoked)
 def uncertify(event: CompletionRevoked) -> list[Step]:
-    return [Do(READINESS, event.person_id, readiness.Uncertify(course_id=event.course_id))]
+    lost = readiness.Uncertify(course_id=event.course_id, reason_code=event.reason_code)
+    return [Do(READINESS, event.person_id, lost)]
+
+
+@handlers.on(readiness.CourseCertified, readiness.CourseUncertified)
+def weigh_her_places(
+    event: readiness.CourseCertified | readiness.CourseUncertified,
+) -> list[Step]:
+    met = isinstance(event, readiness.CourseCertified)
+    weigh = places.Weigh(requirement=readiness.course(event.course_id), met=met)
+    return [Do(PLACES, place_id, weigh) for place_id in event.place_ids]

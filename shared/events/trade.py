@@ -17,12 +17,13 @@ Requirement = Annotated[
 
 
 class Leaf(BaseModel):
-    """One condition of her readiness and its result: met, unmet or unknown."""
+    """One condition of her readiness, its result (met, unmet or unknown), and why it was lost."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     code: Requirement
     result: Code
+    reason_code: Code | None = None
 
 
 class FairPublished(Event, type="telar.trade.fair-published.v1", key="fair_id"):

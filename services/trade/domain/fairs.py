@@ -1,20 +1,27 @@
 """A fair, mission or exhibition: a delegation of limited places and a ranked wait list.
 
 A place is held, kept for someone who was offered it, or free. While anyone waits none is free:
-whatever frees one offers it at once to the first in line.
+whatever frees one offers it at once to the first in line. When the fair begins nobody waits any
+more, and no offer outlives that moment.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from shared.events.trade import Country, FairCancelled, FairPublished, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Day, Id, Moment, PositiveCount
+from shared.types import Code, Day, Id, Moment, PositiveCount
 
 PAGE = 100
-"""So many places are undone in one intent when a fair is cancelled; the clock does the rest."""
+"""So many places and waits end in one intent; the clock does the rest."""
+
+MAX_WAITING = 5_000
+"""The list is part of one document, which has a largest size."""
+
+CENTRAL = timezone(timedelta(hours=-6))
+"""Central Mexico, without summer time since 2022: a fair begins when its day does there."""
 
 Places = Annotated[int, Field(strict=True, ge=1, le=2_000)]
 OfferSeconds = Annotated[int, Field(strict=True, ge=1, le=90 * 24 * 3600)]
@@ -33,6 +40,11 @@ class Plan(Frozen):
     places: Places
     requirements: Annotated[tuple[Requirement, ...], Field(max_length=20)] = ()
     offer_seconds: OfferSeconds
+
+    @property
+    def begins_at(self) -> datetime:
+        """The first moment at which nobody can ask for a place any more."""
+        return datetime.combine(self.starts_on, time(), CENTRAL).astimezone(UTC)
 
 
 class Fair(Plan):
@@ -124,9 +136,10 @@ class Left(Event):
 
 
 class Undone(Event):
-    """The fair was cancelled: these places end."""
+    """The fair was cancelled, or began while they waited: these places end."""
 
     place_ids: tuple[Id, ...]
+    reason_code: Code
 
 
 class UndoLeft(Event):
@@ -140,62 +153,82 @@ FairCommand = Publish | Cancel | Ask | Take | Settle | Leave | Tick
 
 def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]:
     if isinstance(command, Publish):
-        return [] if fair else [Planned(**dict(command)), _published(command)]
+        return [] if fair else _publish(command, now)
     if fair is None:
         raise Unknown("fair-unknown")
     match command:
         case Cancel():
             return _cancel(fair, now)
-        case Ask() if fair.status == "cancelled":
-            raise Refused("fair-cancelled")
         case Ask():
-            asked = dict(command) | {"fair_id": fair.id, "requirements": fair.requirements}
-            return [Asked(**asked)]
+            return _ask(fair, command, now)
         case Take(place_id=place_id):
-            return _take(fair, place_id)
+            return _take(fair, place_id, now)
         case Settle(place_id=one) if one in fair.taken and one not in fair.confirmed:
             return [Settled(place_id=one)]
         case Leave(place_id=place_id):
-            return _leave(fair, place_id)
-        case Tick() if fair.undo_at is not None and now.at >= fair.undo_at:
+            return _leave(fair, place_id, now)
+        case Tick() if (at := due(fair)) and now.at >= at:
             return _undo(fair, now)
     return []
 
 
-def _published(command: Publish) -> FairPublished:
+def _publish(command: Publish, now: Context) -> list[Event]:
+    if now.at >= command.plan.begins_at:
+        raise Refused("fair-started")
     plan = command.plan.model_dump(exclude={"offer_seconds"})
-    return FairPublished(fair_id=command.fair_id, **plan)
+    return [Planned(**dict(command)), FairPublished(fair_id=command.fair_id, **plan)]
 
 
 def _cancel(fair: Fair, now: Context) -> list[Event]:
     if fair.status == "cancelled":
         return []
     plan = fair.model_dump(include=set(Plan.model_fields) - {"offer_seconds"})
-    return [FairCancelled(fair_id=fair.id, **plan), *_undo(fair, now)]
+    cancelled = FairCancelled(fair_id=fair.id, **plan)
+    return [cancelled, *_undo(fair.model_copy(update={"status": "cancelled"}), now)]
 
 
 def _undo(fair: Fair, now: Context) -> list[Event]:
+    """A cancelled fair loses everyone, one that begins only those who still wait."""
+    is_off = fair.status == "cancelled"
     # The wait list first: nobody is promoted into a fair that is being undone.
-    left = (*fair.waiting, *fair.taken)
-    undone = Undone(place_ids=left[:PAGE])
+    left = (*fair.waiting, *fair.taken) if is_off else fair.waiting
+    reason = "fair-cancelled" if is_off else "fair-started"
+    undone = Undone(place_ids=left[:PAGE], reason_code=reason)
     return [undone, UndoLeft(at=now.at)] if len(left) > PAGE else [undone]
 
 
-def _take(fair: Fair, place_id: str) -> list[Event]:
+def _ask(fair: Fair, command: Ask, now: Context) -> list[Event]:
+    if fair.status == "cancelled":
+        raise Refused("fair-cancelled")
+    if now.at >= fair.begins_at:
+        raise Refused("fair-started")
+    return [Asked(**dict(command), fair_id=fair.id, requirements=fair.requirements)]
+
+
+def _take(fair: Fair, place_id: str, now: Context) -> list[Event]:
     if place_id in fair.taken or place_id in fair.waiting:
         return []
     if len(fair.taken) < fair.places:
-        return [SeatKept(place_id=place_id, seconds=fair.offer_seconds)]
+        return [_kept(fair, place_id, now)]
+    if len(fair.waiting) >= MAX_WAITING:
+        raise Refused("fair-list-full")
     return [Queued(place_id=place_id, rank=fair.last_rank + 1)]
 
 
-def _leave(fair: Fair, place_id: str) -> list[Event]:
+def _leave(fair: Fair, place_id: str, now: Context) -> list[Event]:
     if place_id not in (*fair.taken, *fair.waiting):
         return []
     left = Left(place_id=place_id)
-    if place_id in fair.taken and fair.waiting and fair.status == "published":
-        return [left, SeatKept(place_id=fair.waiting[0], seconds=fair.offer_seconds)]
+    is_open = fair.status == "published" and now.at < fair.begins_at
+    if is_open and place_id in fair.taken and fair.waiting:
+        return [left, _kept(fair, fair.waiting[0], now)]
     return [left]
+
+
+def _kept(fair: Fair, place_id: str, now: Context) -> SeatKept:
+    until_it_begins = int((fair.begins_at - now.at).total_seconds())
+    seconds = min(fair.offer_seconds, max(1, until_it_begins))
+    return SeatKept(place_id=place_id, seconds=seconds)
 
 
 def evolve(fair: Fair | None, event: Event) -> Fair | None:
@@ -229,7 +262,7 @@ def _without(fair: Fair, gone: set[str]) -> dict[str, object]:
 
 
 def due(fair: Fair) -> datetime | None:
-    return fair.undo_at
+    return fair.undo_at or (fair.begins_at if fair.waiting else None)
 
 
 FAIRS = Aggregate("fairs", Fair, decide, evolve, due)

@@ -11,9 +11,10 @@ from shared.events.trade import (
     PlacePromoted,
     PlaceWaitlisted,
     PlaceWithdrawn,
+    Requirement,
 )
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Code, Count, Id, Moment, PositiveCount
+from shared.types import Code, Flag, Id, Moment, PositiveCount
 
 PlaceStatus = Literal["applied", "waitlisted", "offered", "confirmed", "expired", "withdrawn"]
 
@@ -29,13 +30,17 @@ WithdrawReason = Literal[
 
 
 class Place(Frozen):
+    """One woman in one delegation. `unmet`: what the fair requires and she has lost since."""
+
     id: Id
     person_id: Id
     fair_id: Id
     status: PlaceStatus = "applied"
-    rank: Count = 0
+    rank: PositiveCount | None = None
     expires_at: Moment | None = None
     reason_code: Code | None = None
+    requirements: tuple[Requirement, ...] = ()
+    unmet: tuple[Requirement, ...] = ()
 
 
 class Apply(Command):
@@ -62,9 +67,35 @@ class Withdraw(Command):
     reason_code: Code
 
 
-def decide(
-    place: Place | None, command: Apply | Keep | Queue | Confirm | Withdraw | Tick, now: Context
-) -> list[Event]:
+class Bind(Command):
+    """The fair says what it requires of her."""
+
+    requirements: tuple[Requirement, ...]
+
+
+class Weigh(Command):
+    """Something that a fair may require is true for her again, or no longer."""
+
+    requirement: Requirement
+    met: Flag
+
+
+class Bound(Event):
+    """What the fair requires, as it stood when she asked for the place."""
+
+    requirements: tuple[Requirement, ...]
+
+
+class Weighed(Event):
+    """What the fair requires and she has lost since."""
+
+    unmet: tuple[Requirement, ...]
+
+
+PlaceCommand = Apply | Keep | Queue | Confirm | Withdraw | Bind | Weigh | Tick
+
+
+def decide(place: Place | None, command: PlaceCommand, now: Context) -> list[Event]:
     if isinstance(command, Apply):
         return _apply(place, command)
     if place is None:
@@ -84,10 +115,14 @@ def decide(
             raise Refused("place-offer-expired")
         case Place(status="applied" | "waitlisted" | "withdrawn"), Confirm():
             raise Refused("place-not-offered")
-        case Place(status="expired" | "withdrawn"), Withdraw():
+        case Place(status="expired" | "withdrawn"), _:
             return []
         case Place(), Withdraw(reason_code=reason):
             return [PlaceWithdrawn(**_named(place), reason_code=reason)]
+        case Place(status="applied"), Bind(requirements=requirements):
+            return [Bound(requirements=requirements)]
+        case Place(), Weigh():
+            return _weigh(place, command)
     return []
 
 
@@ -95,6 +130,14 @@ def _apply(place: Place | None, command: Apply) -> list[Event]:
     if place is not None and place.status not in ("expired", "withdrawn"):
         return []
     return [PlaceApplied(**dict(command))]
+
+
+def _weigh(place: Place, command: Weigh) -> list[Event]:
+    lost = set(place.unmet) - {command.requirement}
+    if not command.met:
+        lost.add(command.requirement)
+    unmet = tuple(one for one in place.requirements if one in lost)
+    return [] if unmet == place.unmet else [Weighed(unmet=unmet)]
 
 
 def _named(place: Place) -> dict[str, str]:
@@ -110,15 +153,18 @@ def evolve(place: Place | None, event: Event) -> Place | None:
 def _changes(event: Event) -> dict[str, object]:
     match event:
         case PlaceOffered(expires_at=until) | PlacePromoted(expires_at=until):
-            return {"status": "offered", "expires_at": until}
+            return {"status": "offered", "rank": None, "expires_at": until}
         case PlaceWaitlisted(rank=rank):
             return {"status": "waitlisted", "rank": rank}
         case PlaceConfirmed():
-            return {"status": "confirmed"}
+            return {"status": "confirmed", "expires_at": None}
         case PlaceOfferExpired():
-            return {"status": "expired"}
+            return {"status": "expired", "expires_at": None}
         case PlaceWithdrawn(reason_code=reason):
-            return {"status": "withdrawn", "reason_code": reason}
+            gone = {"status": "withdrawn", "rank": None, "expires_at": None}
+            return {**gone, "reason_code": reason}
+        case Bound() | Weighed():
+            return dict(event)
     return {}
 
 

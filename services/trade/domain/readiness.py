@@ -2,14 +2,46 @@
 
 from shared.events.trade import Leaf, ReadinessAssessed, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused
-from shared.types import Id
+from shared.types import Code, Id
+
+MAX_PLACES = 50
+"""Live places and waits of one woman: what her withdrawal gives back in one intent."""
+
+
+class Lost(Frozen):
+    """A course that she was certified in, and why she is no longer."""
+
+    course_id: Id
+    reason_code: Code
 
 
 class Readiness(Frozen):
     id: Id
     enrolments: tuple[Id, ...] = ()
     certified: tuple[Id, ...] = ()
+    lost: tuple[Lost, ...] = ()
     places: tuple[Id, ...] = ()
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every condition that is known of her: what she lost is unmet, not forgotten."""
+        enrolled = "met" if self.enrolments else "unmet"
+        met = (Leaf(code=course(one), result="met") for one in self.certified)
+        unmet = (
+            Leaf(code=course(one.course_id), result="unmet", reason_code=one.reason_code)
+            for one in self.lost
+        )
+        return (Leaf(code="enrolled", result=enrolled), *met, *unmet)
+
+    @property
+    def met(self) -> bool:
+        """Enrolled, and certified in at least one course."""
+        return bool(self.enrolments and self.certified)
+
+
+def course(course_id: Id) -> Requirement:
+    """The requirement to be certified in a course."""
+    return f"course:{course_id}"
 
 
 class OpenEnrolment(Command):
@@ -30,9 +62,14 @@ class Certify(Command):
 
 class Uncertify(Command):
     course_id: Id
+    reason_code: Code
 
 
 class KeepPlace(Command):
+    place_id: Id
+
+
+class ReleasePlace(Command):
     place_id: Id
 
 
@@ -50,20 +87,29 @@ class EnrolmentClosed(Event):
 
 
 class CourseCertified(Event):
-    """She is certified in one more course."""
+    """She is certified in one more course; these places may require it."""
 
     person_id: Id
     course_id: Id
+    place_ids: tuple[Id, ...]
 
 
 class CourseUncertified(Event):
-    """She is no longer certified in a course."""
+    """She is no longer certified in a course; these places may require it."""
 
     course_id: Id
+    reason_code: Code
+    place_ids: tuple[Id, ...]
 
 
 class PlaceKept(Event):
     """One more place, or wait for one, is hers."""
+
+    place_id: Id
+
+
+class PlaceReleased(Event):
+    """One place, or wait for one, is hers no more."""
 
     place_id: Id
 
@@ -74,7 +120,7 @@ class PlacesForsaken(Event):
     place_ids: tuple[Id, ...]
 
 
-ReadinessCommand = OpenEnrolment | CloseEnrolment | Certify | Uncertify | KeepPlace
+ReadinessCommand = OpenEnrolment | CloseEnrolment | Certify | Uncertify | KeepPlace | ReleasePlace
 
 
 def meets(readiness: Readiness | None, requirement: str) -> bool:
@@ -83,7 +129,7 @@ def meets(readiness: Readiness | None, requirement: str) -> bool:
         return False
     if requirement == "enrolled":
         return bool(readiness.enrolments)
-    return requirement.removeprefix("course:") in readiness.certified
+    return requirement in map(course, readiness.certified)
 
 
 def is_enrolled(readiness: Readiness | None, _now: Context) -> None:
@@ -118,8 +164,8 @@ def decide(
     after = readiness
     for event in said:
         after = evolve(after, event)
-    if after is not None and _leaves(after) != (_leaves(readiness) if readiness else ()):
-        said.append(_assessed(after))
+    if after is not None and after.leaves != (readiness.leaves if readiness else ()):
+        said.append(ReadinessAssessed(person_id=after.id, met=after.met, leaves=after.leaves))
     return said
 
 
@@ -130,7 +176,8 @@ def _change(readiness: Readiness | None, command: ReadinessCommand) -> list[Even
             return [] if known else [EnrolmentOpened(**dict(command))]
         case Certify(course_id=course_id):
             known = readiness is not None and course_id in readiness.certified
-            return [] if known else [CourseCertified(**dict(command))]
+            places = readiness.places if readiness else ()
+            return [] if known else [CourseCertified(**dict(command), place_ids=places)]
     return [] if readiness is None else _less(readiness, command)
 
 
@@ -142,24 +189,14 @@ def _less(readiness: Readiness, command: ReadinessCommand) -> list[Event]:
                 return [closed]
             return [closed, PlacesForsaken(place_ids=readiness.places)]
         case Uncertify(course_id=old) if old in readiness.certified:
-            return [CourseUncertified(course_id=old)]
+            return [CourseUncertified(**dict(command), place_ids=readiness.places)]
         case KeepPlace(place_id=new) if new not in readiness.places:
+            if len(readiness.places) >= MAX_PLACES:
+                raise Refused("places-too-many")
             return [PlaceKept(place_id=new)]
+        case ReleasePlace(place_id=old) if old in readiness.places:
+            return [PlaceReleased(place_id=old)]
     return []
-
-
-def _leaves(readiness: Readiness) -> tuple[Leaf, ...]:
-    enrolled = "met" if readiness.enrolments else "unmet"
-    courses = (Leaf(code=f"course:{one}", result="met") for one in readiness.certified)
-    return (Leaf(code="enrolled", result=enrolled), *courses)
-
-
-def _assessed(readiness: Readiness) -> ReadinessAssessed:
-    return ReadinessAssessed(
-        person_id=readiness.id,
-        met=bool(readiness.enrolments and readiness.certified),
-        leaves=_leaves(readiness),
-    )
 
 
 def evolve(readiness: Readiness | None, event: Event) -> Readiness | None:
@@ -174,16 +211,24 @@ def _changes(readiness: Readiness, event: Event) -> dict[str, object]:
         case EnrolmentOpened(enrolment_id=new):
             return {"enrolments": (*readiness.enrolments, new)}
         case EnrolmentClosed(enrolment_id=old):
-            return {"enrolments": tuple(one for one in readiness.enrolments if one != old)}
+            return {"enrolments": _without(readiness.enrolments, old)}
         case CourseCertified(course_id=new):
-            return {"certified": (*readiness.certified, new)}
-        case CourseUncertified(course_id=old):
-            return {"certified": tuple(one for one in readiness.certified if one != old)}
+            lost = tuple(one for one in readiness.lost if one.course_id != new)
+            return {"certified": (*readiness.certified, new), "lost": lost}
+        case CourseUncertified(course_id=old, reason_code=reason):
+            lost = (*readiness.lost, Lost(course_id=old, reason_code=reason))
+            return {"certified": _without(readiness.certified, old), "lost": lost}
         case PlaceKept(place_id=new):
             return {"places": (*readiness.places, new)}
+        case PlaceReleased(place_id=old):
+            return {"places": _without(readiness.places, old)}
         case PlacesForsaken():
             return {"places": ()}
     return {}
+
+
+def _without(ids: tuple[Id, ...], gone: Id) -> tuple[Id, ...]:
+    return tuple(one for one in ids if one != gone)
 
 
 READINESS = Aggregate("readiness", Readiness, decide, evolve)

@@ -2,10 +2,11 @@
 
 from services.trade.domain import places
 from services.trade.domain.places import PLACES, WithdrawReason
-from services.trade.domain.readiness import READINESS, is_enrolled
+from services.trade.domain.readiness import READINESS, Readiness, is_enrolled
 from services.trade.routes.views import PlaceView
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Role, Self
+from shared.events.trade import Leaf
 from shared.model import Do, Frozen, Require
 from shared.types import Flag, Id
 
@@ -27,11 +28,24 @@ class Leaving(Frozen):
 
 
 class ReadinessView(Frozen):
-    """What is known of her readiness."""
+    """What is known of her readiness; each leaf is met, or unmet with the reason if it was lost."""
 
     person_id: Id
+    met: Flag
     enrolled: Flag
     certified: tuple[Id, ...]
+    leaves: tuple[Leaf, ...]
+
+    @classmethod
+    def of(cls, readiness: Readiness) -> "ReadinessView":
+        """Show her readiness."""
+        return cls(
+            person_id=readiness.id,
+            met=readiness.met,
+            enrolled=bool(readiness.enrolments),
+            certified=readiness.certified,
+            leaves=readiness.leaves,
+        )
 
 
 @router.post("/places", policy=Role("applicant", "promoter"), status=201)
@@ -68,7 +82,4 @@ async def list_places_of_person(person_id: Id, query: Query, paging: Paging) -> 
 
 @router.get("/persons/{person_id}/readiness", policy=AnyOf(Self("person_id"), DESK))
 async def get_readiness(person_id: Id, query: Query) -> ReadinessView:
-    state = await query.get(READINESS, person_id, unknown="readiness-unknown")
-    return ReadinessView(
-        person_id=person_id, enrolled=bool(state.enrolments), certified=state.certified
-    )
+    return ReadinessView.of(await query.get(READINESS, person_id, unknown="readiness-unknown"))

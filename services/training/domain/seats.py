@@ -222,7 +222,7 @@ def _changes(seat: Seat, event: Event) -> dict[str, object]:
         case SeatWaitlisted():
             return {"status": "waitlisted", "rank": event.rank}
         case SeatPromoted():
-            return {"status": "offered", "expires_at": event.expires_at}
+            return {"status": "offered", "rank": None, "expires_at": event.expires_at}
         case SeatOfferExpired():
             return {"status": "expired", "rank": None, "expires_at": None}
         case SeatDropped():

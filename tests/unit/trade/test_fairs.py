@@ -1,6 +1,6 @@
 """A fair: who gets a place of the delegation, who waits, and what a cancellation undoes."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from services.trade.domain import fairs
 from services.trade.domain.fairs import (
     FAIRS,
+    MAX_WAITING,
     Ask,
     Asked,
     Cancel,
@@ -44,6 +45,10 @@ CANCELLED = FairCancelled(**PUBLIC)
 def kept(name: str) -> SeatKept:
     return SeatKept(place_id=name, seconds=60)
 
+
+BEGINS = datetime(2026, 11, 18, 6, tzinfo=UTC)
+"""Midnight in central Mexico."""
+JUST_BEFORE = BEGINS - timedelta(milliseconds=1)
 
 EMPTY = Spec(FAIRS).given(PLANNED)
 FULL = EMPTY.given(kept("a"), kept("b"))
@@ -100,7 +105,8 @@ def test_a_confirmed_place_is_settled_once_and_freed_when_she_leaves() -> None:
 
 def test_a_cancellation_undoes_the_line_before_the_places() -> None:
     cancelled = LINE.given(Settled(place_id="a")).when(Cancel())
-    cancelled.then(CANCELLED, Undone(place_ids=("c", "d", "a", "b"))).then_due(None)
+    undone = Undone(place_ids=("c", "d", "a", "b"), reason_code="fair-cancelled")
+    cancelled.then(CANCELLED, undone).then_due(None)
     after = cancelled.state
     assert (after.taken, after.confirmed, after.waiting) == ((), (), ())
     cancelled.when(Cancel()).then_nothing()
@@ -117,12 +123,48 @@ def test_a_large_fair_is_undone_page_by_page() -> None:
     plan = PLAN.model_copy(update={"places": len(ids)})
     planned = Planned(fair_id="fair-1", plan=plan)
     large = Spec(FAIRS).given(planned, *(kept(one) for one in ids)).when(Cancel())
-    assert large.events[1:] == [Undone(place_ids=ids[:-1]), UndoLeft(at=NOON)]
+    undone = Undone(place_ids=ids[:-1], reason_code="fair-cancelled")
+    assert large.events[1:] == [undone, UndoLeft(at=NOON)]
     large.then_due(NOON)
     large.when(Tick(), at=NOON - timedelta(seconds=1)).then_nothing()
-    last = large.when(Tick()).then(Undone(place_ids=ids[-1:])).then_due(None)
+    rest = Undone(place_ids=ids[-1:], reason_code="fair-cancelled")
+    last = large.when(Tick()).then(rest).then_due(None)
     assert last.state.taken == ()
     last.when(Tick()).then_nothing()
+
+
+def test_a_fair_takes_applications_until_its_day_begins_in_mexico() -> None:
+    ask = Ask(place_id="a", person_id="ana")
+    assert len(EMPTY.when(ask, at=JUST_BEFORE).events) == 1
+    EMPTY.when(ask, at=BEGINS).then_refused("fair-started")
+
+
+def test_a_fair_that_has_begun_cannot_be_published() -> None:
+    Spec(FAIRS).when(PUBLISH, at=BEGINS).then_refused("fair-started")
+    EMPTY.when(PUBLISH, at=BEGINS).then_nothing()
+
+
+def test_nobody_waits_for_a_fair_that_has_begun() -> None:
+    LINE.then_due(BEGINS).when(Tick(), at=JUST_BEFORE).then_nothing()
+    begun = LINE.given(Settled(place_id="a")).when(Tick(), at=BEGINS)
+    begun.then(Undone(place_ids=("c", "d"), reason_code="fair-started")).then_due(None)
+    assert (begun.state.taken, begun.state.confirmed) == (("a", "b"), ("a",))
+    LINE.when(Leave(place_id="a"), at=BEGINS).then(Left(place_id="a"))
+
+
+def test_no_offer_outlives_the_beginning_of_the_fair() -> None:
+    late = BEGINS - timedelta(seconds=10)
+    EMPTY.when(Take(place_id="a"), at=late).then(SeatKept(place_id="a", seconds=10))
+    LINE.when(Leave(place_id="a"), at=late).then(
+        Left(place_id="a"), SeatKept(place_id="c", seconds=10)
+    )
+
+
+def test_a_line_has_an_end() -> None:
+    line = FULL.given(*(Queued(place_id=f"w-{n}", rank=n) for n in range(1, MAX_WAITING)))
+    full = line.when(Take(place_id="c")).then(Queued(place_id="c", rank=MAX_WAITING))
+    full.when(Take(place_id="d")).then_refused("fair-list-full")
+    full.when(Take(place_id="c")).then_nothing()
 
 
 COMMANDS = st.tuples(st.sampled_from([Take, Settle, Leave]), st.sampled_from("abcdefgh"))

@@ -15,6 +15,7 @@ from tests.support.spec import NOON
 from tests.support.world import World
 from tests.unit.trade.scenes import (
     LATE,
+    PLAN,
     apply,
     certified,
     enrolled,
@@ -139,10 +140,13 @@ def test_a_withdrawn_enrolment_ends_her_places_in_every_fair() -> None:
 def test_a_revoked_completion_keeps_the_place_that_she_has() -> None:
     world = applied(1, places=1)
     assert names(world.consume(revoked("ana-0"))) == ["ana-0 ReadinessAssessed"]
+    assert place(world, "ana-0").unmet == ("course:course-1",)
     world.run(confirm("ana-0"))
     assert place(world, "ana-0").status == "confirmed"
     world.run(publish("fair-2"))
     assert world.refused(apply("ana-0", "fair-2")) == "requirements-unmet"
+    world.consume(certified("ana-0"))
+    assert place(world, "ana-0").unmet == ()
 
 
 def test_a_cancellation_ends_every_place_and_wait_and_promotes_nobody() -> None:
@@ -166,8 +170,26 @@ def test_a_large_fair_is_undone_by_the_clock_to_the_last_place() -> None:
     assert world.tick(FAIRS, LATE) == []
 
 
+def test_whoever_waits_when_the_fair_begins_is_told_so() -> None:
+    world = applied(3, places=1)
+    world.run(confirm("ana-0"))
+    begun = world.tick(FAIRS, PLAN.begins_at)
+    assert names(begun) == ["ana-1 PlaceWithdrawn", "ana-2 PlaceWithdrawn"]
+    assert place(world, "ana-1").reason_code == "fair-started"
+    assert place(world, "ana-0").status == "confirmed"
+    assert world.refused(apply("ana-1"), at=PLAN.begins_at) == "fair-started"
+
+
+def test_a_place_that_ended_is_hers_no_more() -> None:
+    world = applied(2, places=2)
+    world.run(leave("ana-0"))
+    world.tick(PLACES, LATE)
+    assert [world.get(READINESS, f"ana-{number}").places for number in range(2)] == [(), ()]
+
+
 ACTS = st.tuples(
-    st.sampled_from(["apply", "confirm", "leave", "expire", "out", "in"]), st.integers(0, 5)
+    st.sampled_from(["apply", "confirm", "leave", "expire", "out", "in", "revoke", "certify"]),
+    st.integers(0, 5),
 )
 
 
@@ -189,7 +211,8 @@ def test_whatever_they_do_the_fair_is_never_over_capacity_and_ranks_are_honoured
 
 def _act(world: World, act: str, person_id: str, at: datetime) -> list[Event]:
     steps = {"apply": apply(person_id), "confirm": confirm(person_id), "leave": leave(person_id)}
-    facts = {"out": withdrawn(person_id), "in": enrolled(person_id)}
+    facts: dict[str, Event] = {"out": withdrawn(person_id), "in": enrolled(person_id)}
+    facts |= {"revoke": revoked(person_id), "certify": certified(person_id)}
     try:
         if act == "expire":
             return world.tick(PLACES, at)
@@ -213,7 +236,11 @@ def _agree(world: World) -> None:
     assert not (now.waiting and len(now.taken) < now.places), "free while someone waits"
     ranks = [world.get(PLACES, one).rank for one in now.waiting]
     assert ranks == sorted(set(ranks))
-    for id_ in (*now.taken, *now.waiting):
-        dossier = world.get(READINESS, world.get(PLACES, id_).person_id)
-        assert dossier.enrolments, "a place of a woman who left"
-        assert id_ in dossier.places
+    live = {*now.taken, *now.waiting}
+    dossiers = [state for (name, _), state in world.states.items() if name == READINESS.name]
+    assert sorted(live) == sorted(id_ for one in dossiers for id_ in one.places)
+    assert not [one for one in dossiers if one.places and not one.enrolments]
+    for id_ in live:
+        held = world.get(PLACES, id_)
+        certified = world.get(READINESS, held.person_id).certified
+        assert held.unmet == (() if certified else ("course:course-1",))

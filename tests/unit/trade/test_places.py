@@ -4,7 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from services.trade.domain.places import PLACES, Apply, Confirm, Keep, Queue, Withdraw
+from services.trade.domain.places import (
+    PLACES,
+    Apply,
+    Bind,
+    Bound,
+    Confirm,
+    Keep,
+    Queue,
+    Weigh,
+    Weighed,
+    Withdraw,
+)
 from shared.events.trade import (
     PlaceApplied,
     PlaceConfirmed,
@@ -84,7 +95,7 @@ def test_a_place_is_withdrawn_once_with_a_reason(scene: Spec) -> None:
 def test_a_place_that_was_lost_can_be_applied_for_anew_without_its_past(scene: Spec) -> None:
     again = scene.when(APPLY).then(PlaceApplied(**WHO)).state
     past = (again.status, again.rank, again.expires_at, again.reason_code)
-    assert past == ("applied", 0, None, None)
+    assert past == ("applied", None, None, None)
     scene.when(LEAVE).then_nothing()
 
 
@@ -97,3 +108,30 @@ def test_an_answer_of_the_fair_that_comes_again_is_nothing(scene: Spec, command:
 @pytest.mark.parametrize("command", [Confirm(), LEAVE, KEEP, Tick()])
 def test_a_place_that_nobody_applied_for_is_unknown(command: Command) -> None:
     Spec(PLACES).when(command).then_refused("place-unknown")
+
+
+@pytest.mark.parametrize("scene", [OFFERED, CONFIRMED, EXPIRED, WITHDRAWN])
+def test_a_rank_and_a_clock_are_shown_only_while_they_run(scene: Spec) -> None:
+    place = scene.state
+    assert place.rank is None
+    assert (place.expires_at is not None) == (place.status == "offered")
+    promoted = WAITLISTED.when(KEEP)
+    assert promoted.state.rank is None
+    assert promoted.when(Confirm()).state.expires_at is None
+
+
+NEEDED = ("enrolled", "course:course-1")
+LOSE, REGAIN = (Weigh(requirement="course:course-1", met=met) for met in (False, True))
+
+
+def test_a_requirement_that_she_lost_is_marked_until_it_is_met_again() -> None:
+    bound = APPLIED.when(Bind(requirements=NEEDED)).then(Bound(requirements=NEEDED))
+    lost = bound.when(LOSE).then(Weighed(unmet=("course:course-1",)))
+    lost.when(LOSE).then_nothing()
+    lost.when(REGAIN).then(Weighed(unmet=())).when(REGAIN).then_nothing()
+    bound.when(Weigh(requirement="course:course-2", met=False)).then_nothing()
+
+
+@pytest.mark.parametrize("scene", [EXPIRED, WITHDRAWN])
+def test_a_place_that_ended_is_not_weighed(scene: Spec) -> None:
+    scene.given(Bound(requirements=NEEDED)).when(LOSE).then_nothing()

@@ -3,6 +3,7 @@
 import pytest
 
 from services.trade.domain.readiness import (
+    MAX_PLACES,
     READINESS,
     AnswerFair,
     Certify,
@@ -14,7 +15,9 @@ from services.trade.domain.readiness import (
     KeepPlace,
     OpenEnrolment,
     PlaceKept,
+    PlaceReleased,
     PlacesForsaken,
+    ReleasePlace,
     RequirementsMet,
     Uncertify,
     is_enrolled,
@@ -27,7 +30,9 @@ OPEN = OpenEnrolment(person_id="ana", enrolment_id="ana:call-1")
 OPENED = EnrolmentOpened(**dict(OPEN))
 SECOND = EnrolmentOpened(person_id="ana", enrolment_id="ana:call-2")
 CERTIFY = Certify(person_id="ana", course_id="course-1")
-CERTIFIED = CourseCertified(**dict(CERTIFY))
+CERTIFIED = CourseCertified(**dict(CERTIFY), place_ids=())
+UNCERTIFY = Uncertify(course_id="course-1", reason_code="issued-by-mistake")
+UNCERTIFIED = CourseUncertified(**dict(UNCERTIFY), place_ids=())
 CLOSE = CloseEnrolment(enrolment_id="ana:call-1")
 CLOSED = EnrolmentClosed(enrolment_id="ana:call-1")
 PLACE = PlaceKept(place_id="ana:fair-1")
@@ -69,16 +74,33 @@ def test_an_assessment_is_published_only_when_it_changed() -> None:
     READY.given(SECOND).when(CLOSE).then(CLOSED)
 
 
-@pytest.mark.parametrize("command", [CLOSE, Uncertify(course_id="course-1")])
+@pytest.mark.parametrize("command", [CLOSE, UNCERTIFY])
 def test_taking_back_what_never_was_is_nothing(command: Command) -> None:
     Spec(READINESS).when(command).then_nothing()
     Spec(READINESS).given(EnrolmentOpened(**dict(SECOND))).when(command).then_nothing()
 
 
-def test_a_revoked_completion_makes_readiness_unmet_and_keeps_her_places() -> None:
-    gone = READY.given(PLACE).when(Uncertify(course_id="course-1"))
-    gone.then(CourseUncertified(course_id="course-1"), assessed(False, "met"))
+def lost(reason_code: str) -> ReadinessAssessed:
+    leaves = (
+        Leaf(code="enrolled", result="met"),
+        Leaf(code="course:course-1", result="unmet", reason_code=reason_code),
+    )
+    return ReadinessAssessed(person_id="ana", met=False, leaves=leaves)
+
+
+def test_a_revoked_completion_is_shown_as_unmet_with_its_reason_and_keeps_her_places() -> None:
+    gone = READY.given(PLACE).when(UNCERTIFY)
+    named = UNCERTIFIED.model_copy(update={"place_ids": ("ana:fair-1",)})
+    gone.then(named, lost("issued-by-mistake"))
     assert gone.state.places == ("ana:fair-1",)
+    gone.when(UNCERTIFY).then_nothing()
+
+
+def test_a_course_that_is_certified_again_is_met_again_and_lost_for_its_last_reason() -> None:
+    again = READY.given(UNCERTIFIED).when(CERTIFY)
+    again.then(CERTIFIED, assessed(True, "met", "course:course-1"))
+    other = UNCERTIFY.model_copy(update={"reason_code": "identity-mismatch"})
+    assert again.when(other).events[-1] == lost("identity-mismatch")
 
 
 def test_only_the_last_withdrawal_forsakes_her_places() -> None:
@@ -96,6 +118,15 @@ def test_only_the_last_withdrawal_forsakes_her_places() -> None:
 def test_a_place_is_kept_once() -> None:
     ENROLLED.when(KeepPlace(place_id="ana:fair-1")).then(PLACE)
     ENROLLED.given(PLACE).when(KeepPlace(place_id="ana:fair-1")).then_nothing()
+
+
+def test_a_place_is_released_once_and_the_live_ones_are_limited() -> None:
+    kept = ENROLLED.given(*(PlaceKept(place_id=f"p-{n}") for n in range(MAX_PLACES)))
+    kept.when(KeepPlace(place_id="p-0")).then_nothing()
+    kept.when(KeepPlace(place_id="p-x")).then_refused("places-too-many")
+    freed = kept.when(ReleasePlace(place_id="p-0")).then(PlaceReleased(place_id="p-0"))
+    freed.when(ReleasePlace(place_id="p-0")).then_nothing()
+    freed.when(KeepPlace(place_id="p-x")).then(PlaceKept(place_id="p-x"))
 
 
 def test_a_fair_is_answered_when_all_that_it_requires_is_met() -> None:

@@ -1,7 +1,9 @@
 """Trade over HTTP, with enrollment's facts arriving by the bus."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from tests.unit.enrollment.test_routes import submitted
 
 pytestmark = pytest.mark.anyio
 
+TODAY = datetime.fromtimestamp(time(), UTC).date()
+
 PLAN = {
     "kind": "mission",
     "country": "CO",
-    "starts_on": "2026-11-18",
+    "starts_on": (TODAY + timedelta(days=90)).isoformat(),
     "places": 1,
     "requirements": ["enrolled"],
     "offer_seconds": 3600,
@@ -175,6 +179,23 @@ async def test_a_role_does_what_is_its_own(hall: Hall) -> None:
         assert answer.status == 403, answer
 
 
+async def test_a_fair_of_the_past_is_refused(hall: Hall) -> None:
+    past = {"starts_on": (TODAY - timedelta(days=1)).isoformat()}
+    answer = await hall.call_as("tere", "trade").post("/fairs", PLAN | past)
+    assert (answer.status, answer.code) == (409, "fair-started")
+
+
+async def test_an_answered_offer_shows_no_clock_and_a_readiness_its_leaves(hall: Hall) -> None:
+    fair_id = await hall.publish()
+    await hall.enrol("ana")
+    offered = await hall.apply("ana", fair_id)
+    ana, path = hall.call_as("ana", "applicant"), f"/places/{offered.body['id']}"
+    confirmed = await ana.post(f"{path}/confirmation")
+    assert [confirmed.body[name] for name in ("expires_at", "rank", "unmet")] == [None, None, []]
+    shown = (await ana.get("/persons/ana/readiness")).body
+    assert shown["leaves"] == [{"code": "enrolled", "result": "met", "reason_code": None}]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -183,6 +204,7 @@ async def test_a_role_does_what_is_its_own(hall: Hall) -> None:
         {"country": "co"},
         {"requirements": ["certificate"]},
         {"starts_on": 20261118},
+        {"starts_on": "2026-11-31"},
         {"x": 1},
     ],
 )

@@ -79,6 +79,7 @@ def test_a_seat_in_line_knows_its_rank() -> None:
 def test_an_offer_has_a_clock() -> None:
     offered = WAITLISTED.when(Promote(expires_at=LATE))
     offered.then(SeatPromoted(**WHO, expires_at=LATE)).then_due(LATE)
+    assert offered.state.rank is None
 
 
 def test_an_offer_accepted_in_time_confirms_the_seat() -> None:
