@@ -7,6 +7,7 @@ from services.grants.domain import (
     award_facts,
     awards,
     dossiers,
+    offers,
     payments,
     pools,
     rounds,
@@ -56,7 +57,7 @@ def admit(event: ApplicationSubmitted) -> list[Step]:
 
 @handlers.on(ApplicationWithdrawn)
 def undo_application(event: ApplicationWithdrawn) -> list[Step]:
-    retract = awards.Retract(reason_code="application-withdrawn")
+    retract = offers.Retract(reason_code="application-withdrawn")
     return [
         Do(AWARDS, event.application_id, retract),
         _release(event.person_id, event.application_id),
@@ -91,12 +92,12 @@ def reserve(event: GrantApproved) -> list[Step]:
 
 @handlers.on(FundsReserved)
 def offer(event: FundsReserved) -> list[Step]:
-    return [Do(AWARDS, event.award_id, awards.Grant())]
+    return [Do(AWARDS, event.award_id, offers.Grant())]
 
 
 @handlers.on(pools.AwardQueued)
 def stand_in_line(event: pools.AwardQueued) -> list[Step]:
-    return [Do(AWARDS, event.award_id, awards.Queue(rank=event.rank))]
+    return [Do(AWARDS, event.award_id, offers.Queue(rank=event.rank))]
 
 
 @handlers.on(award_facts.HoldEnded)
@@ -192,7 +193,7 @@ def close_enrolment(event: EnrolmentWithdrawn) -> list[Step]:
 @handlers.on(dossiers.ProgrammeLeft)
 def undo_all(event: dossiers.ProgrammeLeft) -> list[Step]:
     """Awards before applications, so that each ends with the reason that is true."""
-    retract = awards.Retract(reason_code="enrolment-withdrawn")
+    retract = offers.Retract(reason_code="enrolment-withdrawn")
     ended: list[Step] = [Do(AWARDS, id_, retract) for id_ in event.application_ids]
     return ended + [Do(APPLICATIONS, id_, applications.Void()) for id_ in event.application_ids]
 

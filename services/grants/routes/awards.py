@@ -4,15 +4,8 @@ from typing import Annotated
 
 from fastapi import Path
 
-from services.grants.domain.awards import (
-    AWARDS,
-    Accept,
-    Approve,
-    Award,
-    AwardStatus,
-    Cancel,
-    CancelReason,
-)
+from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.offers import Accept, AwardStatus, Cancel, CancelReason
 from services.grants.domain.tranches import Pay, ReturnMoney, Tranche, TrancheState
 from services.grants.routes.policies import STAFF
 from services.grants.store import filled

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.grants.domain.applications import APPLICATIONS, Nominate, Submit
-from services.grants.domain.awards import AWARDS, Accept, Approve, Award
+from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.offers import Accept
 from services.grants.domain.payments import PAYMENTS, Confirm
 from services.grants.domain.pools import POOLS, OpenPool, Pool
 from services.grants.domain.rounds import ROUNDS, Announce, Plan, TranchePlan

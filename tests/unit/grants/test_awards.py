@@ -10,16 +10,8 @@ from services.grants.domain.award_facts import (
     ProposalKept,
     WaitEnded,
 )
-from services.grants.domain.awards import (
-    AWARDS,
-    Accept,
-    Approve,
-    Cancel,
-    Grant,
-    Propose,
-    Queue,
-    Retract,
-)
+from services.grants.domain.awards import AWARDS, Approve, Propose
+from services.grants.domain.offers import Accept, Cancel, Grant, Queue, Retract
 from services.grants.domain.rounds import Nomination, Part, Terms
 from services.grants.domain.tranches import (
     ConditionMet,

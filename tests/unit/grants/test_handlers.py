@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.grants.domain.applications import APPLICATIONS, Nominate, Withdraw
-from services.grants.domain.awards import AWARDS, Accept, Approve, Award, Cancel
+from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.offers import Accept, Cancel
 from services.grants.domain.payments import PAYMENTS, Confirm, Fail, Payment
 from services.grants.domain.pools import POOLS, Increase, Reduce
 from services.grants.domain.rounds import ROUNDS, Announce
