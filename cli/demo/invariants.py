@@ -5,16 +5,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.contracts import subscribers
 from cli.demo.client import Client, Stuck, Who, until
 
 OPERATOR = Who("operator-1", ("operator",))
 
-SUBSCRIBERS = {
-    "enrollment": ("training", "grants", "trade", "gateway"),
-    "training": ("grants", "trade", "gateway"),
-    "grants": ("gateway",),
-    "trade": ("gateway",),
-}
+SUBSCRIBERS = subscribers()
 """Who must have applied what each service published; more may have."""
 
 SERVICES = (*SUBSCRIBERS, "gateway")

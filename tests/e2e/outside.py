@@ -3,18 +3,27 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
-PUBLISHERS = ("enrollment", "training", "grants", "trade")
-SUBSCRIBERS = {
-    "enrollment": ("training", "grants", "trade", "gateway"),
-    "training": ("grants", "trade", "gateway"),
-    "grants": ("gateway",),
-    "trade": ("gateway",),
-}
+ASYNCAPI = Path(__file__).parents[2] / "contracts" / "asyncapi.json"
+
+
+def _subscribers() -> dict[str, list[str]]:
+    """By publishing service, who consumes of its topic, as the committed document says."""
+    operations = [name.split(".") for name in json.loads(ASYNCAPI.read_text())["operations"]]
+    found: dict[str, list[str]] = {name: [] for name, verb, _ in operations if verb == "publish"}
+    for name, verb, topic in operations:
+        if verb == "consume":
+            found[topic].append(name)
+    return found
+
+
+SUBSCRIBERS = _subscribers()
+PUBLISHERS = tuple(SUBSCRIBERS)
 BUCKETS = ("available", "reserved", "committed", "disbursed")
 SEATED = ("confirmed", "offered", "completed", "revoked")
 GOING = ("confirmed", "offered")

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from deploy.local.platform import Platform
+from deploy.local.services import names
 from tests.e2e.demo import run_demo
 from tests.e2e.outside import Outside, violations
 from tests.support.wait import until
 
-SERVICES = ("enrollment", "training", "grants", "trade", "gateway")
+SERVICES = names()
 
 
 async def all_hold(outside: Outside) -> None:
