@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from cli import usage
+from cli.operator import commands
 from cli.usage import DataDir
 
 app = typer.Typer(
     name="telar",
-    help="Telar on one machine: start it, look at it, try it, stop it.",
+    help="Telar on one machine: start it, look at it, try it, mend it, stop it.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # the help alone would cost a quarter of a second more
@@ -179,3 +180,6 @@ def restore(
     from cli.backup import restore as command
 
     raise typer.Exit(command(usage.folder(data_dir), file, as_json=as_json))
+
+
+commands.add_to(app)

@@ -1,0 +1,1 @@
+"""What an operator does: look at what waits, mend it, and verify the whole."""

@@ -1,0 +1,84 @@
+"""What can differ, and the command that mends it."""
+
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LOG_WRONG = "log-wrong"
+FORK = "fork"
+BEHIND = "behind"
+AHEAD = "ahead"
+PARKED = "parked"
+NOT_IN_KAFKA = "not-in-kafka"
+KAFKA_AHEAD = "kafka-ahead"
+QUARANTINED = "quarantined"
+UNSENT = "unsent"
+SUM_WRONG = "sum-wrong"
+VIEW_DIFFERS = "view-differs"
+UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is not as it must be."""
+
+    code: str
+    service: str
+    topic: str = ""
+    key: str = ""
+    detail: str = ""
+    mend: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """As a line of data."""
+        return asdict(self)
+
+
+def wait_or_resend(service: str, topic: str, key: str, position: int, head: int) -> Finding:
+    """A consumer that did not get what was published, though nothing is on its way."""
+    mend = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
+    return Finding(BEHIND, service, topic, key, f"applied {position} of {head}", mend)
+
+
+def forked(service: str, topic: str, key: str, sequence: int) -> Finding:
+    """Publisher and consumer have another event under one number."""
+    mend = f"telar adopt fork {service} --topic {topic} {_key(key)} --branch arrived --from N"
+    detail = f"another event at {sequence}"
+    return Finding(FORK, service, topic, key, f"{detail}; see `telar parked show`", mend)
+
+
+def ahead(service: str, topic: str, key: str, position: int, head: int) -> Finding:
+    """A consumer applied what its publisher knows nothing of."""
+    detail = f"{service} applied {position}, the publisher gave {head}"
+    return Finding(AHEAD, topic, topic, key, detail, f"telar adopt topic {topic}")
+
+
+def parked(service: str, one: dict[str, Any]) -> Finding:
+    """A key that waits for somebody."""
+    topic, key, why = one["topic"].removeprefix("telar."), one["key"], one["reason"]
+    words = {
+        "gap": f"telar resend --topic {topic} {_key(key)} --from {one.get('head') or 1}",
+        "fork": f"telar adopt fork {service} --topic {topic} {_key(key)} --branch B --from N",
+    }
+    retry = f"telar parked retry {service} --topic {topic} {_key(key)}"
+    detail = " ".join(str(word) for word in (why, one.get("code"), "at", one.get("head")) if word)
+    return Finding(PARKED, service, topic, key, detail, words.get(why, retry))
+
+
+def lost(service: str, one: dict[str, Any]) -> Finding:
+    """Events that stand in the outbox and not in Kafka."""
+    key, there = one["key"], one.get("in_kafka") or 0
+    mend = f"telar resend --topic {service} {_key(key)} --from {there + 1}"
+    return Finding(NOT_IN_KAFKA, service, service, key, f"{there} of {one['head']}", mend)
+
+
+def unknown(service: str, one: dict[str, Any]) -> Finding:
+    """Events that stand in Kafka and not in the outbox."""
+    detail = f"Kafka has {one.get('in_kafka')}, the outbox {one.get('head') or 0}"
+    return Finding(
+        KAFKA_AHEAD, service, service, one["key"], detail, f"telar adopt topic {service}"
+    )
+
+
+def _key(key: str) -> str:
+    return shlex.quote(f"--key={key}")

@@ -1,0 +1,175 @@
+"""`telar verify`: whether the whole is what it says, and which command mends what is not.
+
+Hash chains of every outbox, positions of every key across services, heads against Kafka, sums of
+money, what waits, and the gateway's views against views made anew.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli import usage
+from cli.operator import findings
+from cli.operator.api import Denied, short
+from cli.operator.findings import Finding
+from cli.operator.positions import Difference, Subscriptions, differences, standing
+from cli.operator.rebuild import built
+from cli.operator.session import Session
+
+GATEWAY = "gateway"
+_SHOWN = 100
+_SETTLE = 3.0
+"""Seconds between two walks: what is on its way has arrived by the second."""
+
+
+@dataclass
+class Verdict:
+    """What was looked at, and what is wrong with it."""
+
+    looked: dict[str, int] = field(default_factory=dict)
+    found: list[Finding] = field(default_factory=list)
+
+    def data(self) -> dict[str, Any]:
+        """As data."""
+        return {
+            "holds": not self.found,
+            "looked": self.looked,
+            "findings": [one.data() for one in self.found],
+        }
+
+
+def verify(session: Session, *, views: bool = True, settle: float = _SETTLE) -> int:
+    """Look at everything; 0 when all holds, 1 when something differs."""
+    verdict = Verdict()
+    publishers = [name for name in session.services() if name != GATEWAY]
+    steps: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("hash chains", lambda: _chains(session, publishers, verdict)),
+        ("positions", lambda: _positions(session, verdict, settle)),
+        ("topics", lambda: _topics(session, publishers, verdict)),
+        ("sums", lambda: _checks(session, publishers, verdict)),
+        ("what waits", lambda: _waiting(session, verdict)),
+    ]
+    if views:
+        steps.append(("views", lambda: _views(session, verdict)))
+    for name, step in steps:
+        begun = time.monotonic()
+        before = len(verdict.found)
+        verdict.found += _safely(name, step)
+        mark = "✗" if len(verdict.found) > before else "✓"
+        session.say(
+            f"{mark} {name}: {verdict.looked.get(name, 0)} ({time.monotonic() - begun:.1f} s)"
+        )
+    return _tell(session, verdict)
+
+
+def _safely(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """A part that cannot be looked at is a finding: nothing was verified there."""
+    try:
+        return sorted(set(step()))
+    except Denied as denied:
+        return [Finding(findings.UNREACHABLE, name, detail=str(denied), mend="telar status")]
+
+
+def _tell(session: Session, verdict: Verdict) -> int:
+    if session.as_json:
+        print(json.dumps(verdict.data(), indent=1))
+    elif verdict.found:
+        shown = [one.data() for one in verdict.found[:_SHOWN]]
+        session.rows(shown, ("code", "service", "topic", "key", "detail", "mend"), "")
+        if (more := len(verdict.found) - _SHOWN) > 0:
+            session.say(f"… and {more} more: --json has all")
+    else:
+        print("All holds")
+    return usage.FAILED if verdict.found else usage.OK
+
+
+def _chains(session: Session, publishers: list[str], verdict: Verdict) -> Iterator[Finding]:
+    for name in publishers:
+        for page in session.api.pages(f"{name}/chains"):
+            verdict.looked["hash chains"] = verdict.looked.get("hash chains", 0) + page["checked"]
+            for one in page["items"]:
+                detail = f"{one['problem']} at {one['sequence']}"
+                mend = "docs/runbooks/verify.md#log-wrong"
+                yield Finding(findings.LOG_WRONG, name, name, one["key"], detail, mend)
+
+
+def _positions(session: Session, verdict: Verdict, settle: float) -> Iterator[Finding]:
+    subscriptions = _subscriptions(session)
+    found = list(_walk(session, subscriptions, verdict))
+    for _ in range(2):
+        if not found:
+            return
+        time.sleep(settle)
+        found = standing(found, _walk(session, subscriptions, verdict))
+    yield from map(_judged, found)
+
+
+def _subscriptions(session: Session) -> Subscriptions:
+    return {
+        name: {short(one["topic"]) for one in session.api.get(f"{name}/lag")}
+        & set(session.services())
+        for name in session.services()
+    }
+
+
+def _walk(session: Session, subscriptions: Subscriptions, verdict: Verdict) -> Iterator[Difference]:
+    counts: dict[str, int] = {}
+    streams = {name: _counted(session, name, counts) for name in subscriptions}
+    yield from differences(streams, subscriptions)
+    verdict.looked["positions"] = sum(counts.values())
+
+
+def _counted(session: Session, name: str, counts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    for row in session.api.items(f"{name}/streams"):
+        counts[name] = counts.get(name, 0) + 1
+        yield row
+
+
+def _judged(one: Difference) -> Finding:
+    if one.is_fork:
+        return findings.forked(one.service, one.topic, one.key, one.here.sequence)
+    there, here = one.there.sequence, one.here.sequence
+    make = findings.wait_or_resend if here < there else findings.ahead
+    return make(one.service, one.topic, one.key, here, there)
+
+
+def _topics(session: Session, publishers: list[str], verdict: Verdict) -> Iterator[Finding]:
+    for name in publishers:
+        topic = session.api.get(f"{name}/topic")
+        verdict.looked["topics"] = verdict.looked.get("topics", 0) + topic["distinct"]
+        yield from (findings.lost(name, one) for one in topic["missing"])
+        yield from (findings.unknown(name, one) for one in topic["ahead"])
+
+
+def _checks(session: Session, publishers: list[str], verdict: Verdict) -> Iterator[Finding]:
+    for name in publishers:
+        answer = session.api.get(f"{name}/checks")
+        verdict.looked["sums"] = verdict.looked.get("sums", 0) + 1
+        for one in answer["items"] if isinstance(answer, dict) else answer:
+            mend = "docs/runbooks/verify.md#sum-wrong"
+            yield Finding(findings.SUM_WRONG, name, "", one["subject"], one["code"], mend)
+
+
+def _waiting(session: Session, verdict: Verdict) -> Iterator[Finding]:
+    for name in session.services():
+        backlog = session.api.get(name)["backlog"]
+        verdict.looked["what waits"] = verdict.looked.get("what waits", 0) + sum(backlog.values())
+        for one in session.api.items(f"{name}/parked"):
+            yield findings.parked(name, one)
+        if backlog["quarantined"]:
+            detail = f"{backlog['quarantined']} records"
+            mend = f"telar quarantine list {name}"
+            yield Finding(findings.QUARANTINED, name, detail=detail, mend=mend)
+
+
+def _views(session: Session, verdict: Verdict) -> Iterator[Finding]:
+    found = built(session, "verify", compare=True)
+    verdict.looked["views"] = found.get("compared") or 0
+    mend = "telar rebuild"
+    if found["state"] != "compared":
+        yield Finding(findings.VIEW_DIFFERS, GATEWAY, detail=found.get("code") or "", mend=mend)
+    for one in found.get("differences") or ():
+        detail = f"{one['collection']}: {one['what']}"
+        yield Finding(findings.VIEW_DIFFERS, GATEWAY, "", one["id"], detail, mend)

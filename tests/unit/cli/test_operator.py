@@ -1,0 +1,207 @@
+"""The operator's commands against a gateway that is only a script."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import usage
+from cli.app import app
+from cli.operator import api as calls
+from cli.operator import flow, parked, rebuild
+from cli.operator.api import Denied
+from cli.operator.session import Session
+from tests.unit.cli.operator_api import Script, build, page
+
+RUN = CliRunner()
+ANA = parked.Key("grants", "enrollment", "ana o'hara")
+WAITS = {"topic": "telar.enrollment", "key": "ana o'hara", "reason": "dead", "code": "x"}
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr(calls, "_PAUSE", 0.0)
+    monkeypatch.setattr(flow, "_GLANCE", 0.0)
+    monkeypatch.setattr(rebuild, "_GLANCE", 0.0)
+    return Script(tmp_path)
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["parked", "list"],
+        ["parked", "show", "grants", "--topic", "trade", "--key", "k"],
+        ["parked", "retry", "grants", "--topic", "trade", "--key", "k", "--reason", "why"],
+        ["quarantine", "list"],
+        ["quarantine", "show", "grants", "trade/0/1"],
+        ["adopt", "topic", "grants", "--reason", "why"],
+        ["resend", "--topic", "trade", "--key", "k", "--from", "1", "--reason", "why"],
+        ["lag"],
+        ["verify"],
+        ["rebuild", "--reason", "why"],
+        ["backfill", "grants", "telar.trade.x.v1", "--reason", "why"],
+    ],
+)
+def test_without_a_stack_an_operator_hears_so(tmp_path: Path, command: list[str]) -> None:
+    done = RUN.invoke(app, [*command, "--data-dir", str(tmp_path)])
+    assert done.exit_code == usage.NOT_RUNNING, done.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["parked", "retry", "grants", "--topic", "trade", "--key", "k"],
+        ["parked", "skip", "grants", "--topic", "t", "--key", "k", "--reason", "w",
+         "--number", "0"],
+        ["adopt", "fork", "grants", "--topic", "t", "--key", "k", "--reason", "w", "--from", "1",
+         "--branch", "best"],
+        ["resend", "--topic", "trade", "--key", "k", "--reason", "why"],
+        ["rebuild"],
+    ],
+)  # fmt: skip
+def test_a_command_wants_its_options(tmp_path: Path, command: list[str]) -> None:
+    assert RUN.invoke(app, [*command, "--data-dir", str(tmp_path)]).exit_code == 2
+
+
+def test_a_command_carries_a_token_and_one_key_however_often_it_is_repeated(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("POST grants/parked/retry", WAITS | {"outcome": "released", "position": 4})
+    script.first_says("POST grants/parked/retry", 503, {"code": "outcome-unknown"})
+    assert parked.retried(script.session(), ANA, "handler mended") == usage.OK
+    first, second = script.asked
+    assert first[1] == {
+        "topic": "telar.enrollment",
+        "key": "ana o'hara",
+        "reason": "handler mended",
+    }
+    assert first[2]["idempotency-key"] == second[2]["idempotency-key"]
+    assert first[2]["authorization"].startswith("Bearer ")
+    assert printed(capsys)["outcome"] == "released"
+
+
+def test_two_commands_have_two_keys(script: Script) -> None:
+    script.says("POST grants/parked/retry", WAITS | {"outcome": "released"})
+    for _ in range(2):
+        parked.retried(script.session(), ANA, "why")
+    first, second = script.asked
+    assert first[2]["idempotency-key"] != second[2]["idempotency-key"]
+
+
+def test_a_key_that_still_waits_is_exit_code_one(script: Script) -> None:
+    script.says("POST grants/parked/skip", WAITS | {"outcome": "failed"})
+    assert parked.skipped(script.session(), ANA, 7, "why") == usage.FAILED
+    assert script.bodies("POST grants/parked/skip")[0]["sequence"] == 7
+
+
+def test_a_refusal_is_told_by_its_code_and_not_repeated(script: Script) -> None:
+    script.says("POST grants/parked/skip", {"code": "skip-not-next"}, status=409)
+    with pytest.raises(Denied, match="skip-not-next"):
+        parked.skipped(script.session(), ANA, 7, "why")
+    assert len(script.asked) == 1
+
+
+def test_nobody_there_is_told_after_some_patience(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "PATIENCE", 0.0)
+    script.says("GET grants/lag", {"code": "upstream-unavailable"}, status=503)
+    with pytest.raises(Denied, match="upstream-unavailable"):
+        script.api.get("grants/lag")
+
+
+def test_parked_keys_of_all_services_page_by_page(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("enrollment", "training", "trade", "gateway"):
+        script.says(f"GET {name}/parked", page())
+    first, second = {**WAITS, "key": "a"}, {**WAITS, "key": "b"}
+    script.says("GET grants/parked", {"items": [first], "next": "c1"}, page(second))
+    assert parked.listed(script.session(), None, "dead") == usage.OK
+    assert [(one["service"], one["key"]) for one in printed(capsys)] == [
+        ("grants", "a"),
+        ("grants", "b"),
+    ]
+    asked = script.bodies("GET grants/parked")
+    assert [one.get("cursor") for one in asked] == [None, "c1"]
+    assert {one["reason"] for one in asked} == {"dead"}
+
+
+def test_tables_are_plain_lines_where_there_is_no_terminal(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET grants/parked", page(WAITS))
+    parked.listed(script.session(as_json=False), "grants", None)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["service", "topic", "key"]
+    assert "ana o'hara" in lines[1]
+
+
+def test_resend_goes_on_until_the_end(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    script.says("POST trade/resend", {"sent": 500, "head": 720}, {"sent": 220, "head": 720}, {})
+    assert flow.resend(script.session(), "telar.trade", "k", (1, None), "why") == usage.OK
+    assert [one["first"] for one in script.bodies("POST trade/resend")] == [1, 501]
+    assert printed(capsys)["sent"] == 720
+
+
+def test_resend_of_nothing_ends(script: Script) -> None:
+    script.says("POST trade/resend", {"sent": 0, "head": 3})
+    assert flow.resend(script.session(), "trade", "k", (9, 12), "why") == usage.OK
+    assert len(script.asked) == 1
+
+
+def test_lag_is_exit_code_one_when_somebody_is_behind(script: Script) -> None:
+    row = {"topic": "telar.trade", "partition": 0, "behind": 0}
+    for name in ("enrollment", "training", "grants", "trade", "gateway"):
+        script.says(f"GET {name}/lag", [row])
+    assert flow.lag(script.session()) == usage.OK
+    script.says("GET gateway/lag", [{**row, "behind": 3}])
+    assert flow.lag(script.session()) == usage.FAILED
+
+
+@pytest.mark.parametrize(("state", "code"), [("done", usage.OK), ("failed", usage.FAILED)])
+def test_backfill_waits_until_it_is_over(script: Script, state: str, code: int) -> None:
+    kind = "telar.trade.x.v1"
+    row = {"type": kind, "state": "running", "events": 10, "applied": 3}
+    script.says("POST grants/backfill", {"type": kind, "state": "running"})
+    script.says("GET grants/backfill", [row], [{**row, "state": state}])
+    assert flow.backfill(script.session(), "grants", kind, "why") == code
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"),
+    [
+        (build("swapped"), usage.OK),
+        (build("failed"), usage.FAILED),
+        (build("compared", {"collection": "people"}), usage.FAILED),
+    ],
+)
+def test_rebuild_waits_and_tells_what_came_of_it(
+    script: Script, seen: dict[str, Any], code: int
+) -> None:
+    script.says("POST gateway/rebuild", {})
+    script.says("GET gateway/rebuild", build("building"), seen)
+    assert rebuild.rebuild(script.session(), "why") == code
+    assert script.bodies("POST gateway/rebuild") == [{"mode": "swap", "reason": "why"}]
+
+
+def test_a_denied_command_is_one_line_and_data(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from cli.operator import session
+
+    monkeypatch.setattr(usage, "running", script.is_up)
+    monkeypatch.setattr(session.Api, "of", script.connect)
+    script.says("GET grants/parked/one", {"code": "parked-unknown"}, status=404)
+    work: Callable[[Session], int] = lambda on: parked.shown(on, ANA)  # noqa: E731
+    assert session.run(tmp_path, work, as_json=True) == usage.FAILED
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"error": "parked-unknown"}
+    assert told.err.startswith("✗ parked-unknown")

@@ -1,0 +1,198 @@
+"""`telar verify`: what differs is named, with the command that mends it; what holds is not."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.operator import rebuild
+from cli.operator.verify import verify
+from tests.unit.cli.operator_api import NOTHING_WAITS, Script, all_is_well, build, page, stream
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr(rebuild, "_GLANCE", 0.0)
+    script = Script(tmp_path)
+    all_is_well(script)
+    return script
+
+
+def findings(script: Script, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    code = verify(script.session(), settle=0.0)
+    told = json.loads(capsys.readouterr().out)
+    assert code == (0 if told["holds"] else 1)
+    assert told["holds"] == (not told["findings"])
+    found: list[dict[str, Any]] = told["findings"]
+    return found
+
+
+def test_where_everything_holds_nothing_is_found(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert findings(script, capsys) == []
+
+
+def test_what_was_looked_at_is_told(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    verify(script.session(), settle=0.0)
+    looked = json.loads(capsys.readouterr().out)["looked"]
+    assert looked == {
+        "hash chains": 4,
+        "positions": 5,
+        "topics": 12,
+        "sums": 4,
+        "what waits": 0,
+        "views": 4,
+    }
+
+
+def test_a_consumer_that_stays_behind_is_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET trade/streams", page(stream("trade", enrollment=[1, "enrollment-1"])))
+    [one] = findings(script, capsys)
+    assert (one["code"], one["service"], one["topic"]) == ("behind", "trade", "enrollment")
+    assert one["mend"] == "telar resend --topic enrollment --key=ana --from 2"
+
+
+def test_a_consumer_that_never_heard_of_a_key_is_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET gateway/streams", page())
+    assert [one["topic"] for one in findings(script, capsys)] == [
+        "enrollment",
+        "grants",
+        "trade",
+        "training",
+    ]
+
+
+def test_what_is_only_on_its_way_is_no_finding(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = page(stream("trade", enrollment=[1, "enrollment-1"]))
+    script.says("GET trade/streams", late, page(stream("trade")))
+    assert findings(script, capsys) == []
+
+
+def test_a_busy_key_that_moves_is_no_finding(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = [page(stream("trade", enrollment=[n, f"enrollment-{n}"])) for n in (1, 2, 3)]
+    script.says("GET trade/streams", *at)
+    assert findings(script, capsys) == []
+
+
+def test_another_event_under_one_number_is_a_fork(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET trade/streams", page(stream("trade", training=[3, "another"])))
+    [one] = findings(script, capsys)
+    assert (one["code"], one["topic"]) == ("fork", "training")
+    assert one["mend"].startswith("telar adopt fork trade --topic training --key=ana")
+
+
+def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET grants/streams", page(stream("grants", grants=[2, "grants-2"])))
+    [one] = findings(script, capsys)
+    assert (one["code"], one["service"]) == ("ahead", "grants")
+    assert one["mend"] == "telar adopt topic grants"
+
+
+def test_a_parked_key_is_named_once_with_what_mends_it(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = stream("trade", training=[1, "training-1"]) | {"parked": ["training"]}
+    waits = {"topic": "telar.training", "key": "a na", "reason": "dead", "code": "x", "head": 2}
+    script.says("GET trade/streams", page(row | {"key": "a na"}))
+    for name in ("enrollment", "training", "grants", "gateway"):
+        script.says(f"GET {name}/streams", page(stream(name) | {"key": "a na"}))
+    script.says("GET trade/parked", page(waits))
+    [one] = findings(script, capsys)
+    assert (one["code"], one["detail"]) == ("parked", "dead x at 2")
+    words = shlex.split(one["mend"])
+    assert words == ["telar", "parked", "retry", "trade", "--topic", "training", "--key=a na"]
+
+
+def test_a_broken_chain_kafkas_loss_and_its_surplus_are_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says(
+        "GET grants/chains",
+        page({"key": "ana", "sequence": 2, "problem": "hash"}, checked=1),
+    )
+    script.says(
+        "GET trade/topic",
+        {
+            "distinct": 2,
+            "records": 2,
+            "missing": [{"key": "ana", "head": 3, "in_kafka": 1}],
+            "ahead": [{"key": "eva", "head": 0, "in_kafka": 2}],
+        },
+    )
+    found = {one["code"]: one for one in findings(script, capsys)}
+    assert found.keys() == {"log-wrong", "not-in-kafka", "kafka-ahead"}
+    assert found["not-in-kafka"]["mend"] == "telar resend --topic trade --key=ana --from 2"
+    assert found["kafka-ahead"]["mend"] == "telar adopt topic trade"
+
+
+def test_money_that_does_not_add_up_is_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET grants/checks", [{"code": "pool-sum", "subject": "p1"}])
+    [one] = findings(script, capsys)
+    assert (one["code"], one["key"], one["detail"]) == ("sum-wrong", "p1", "pool-sum")
+
+
+def test_records_in_quarantine_are_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backlog = NOTHING_WAITS | {"quarantined": 2}
+    script.says("GET training", {"service": "training", "backlog": backlog})
+    [one] = findings(script, capsys)
+    assert one["mend"] == "telar quarantine list training"
+
+
+def test_a_view_that_differs_from_one_made_anew_is_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = {"collection": "people", "id": "ana", "what": "counts"}
+    script.says("GET gateway/rebuild", build("compared", other))
+    [one] = findings(script, capsys)
+    assert (one["code"], one["detail"], one["mend"]) == (
+        "view-differs",
+        "people: counts",
+        "telar rebuild",
+    )
+
+
+def test_views_that_could_not_be_made_are_no_success(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET gateway/rebuild", build("failed") | {"code": "rebuild-behind"})
+    [one] = findings(script, capsys)
+    assert one["detail"] == "rebuild-behind"
+
+
+def test_what_could_not_be_looked_at_is_no_success(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("GET trade/chains", {"code": "not-found"}, status=404)
+    [one] = findings(script, capsys)
+    assert (one["code"], one["service"]) == ("unreachable", "hash chains")
+
+
+def test_without_views_nothing_is_built(script: Script) -> None:
+    verify(script.session(), views=False, settle=0.0)
+    assert not script.bodies("POST gateway/rebuild")
+
+
+def test_text_says_that_all_holds(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(script.session(as_json=False), settle=0.0) == 0
+    told = capsys.readouterr()
+    assert told.out == "All holds\n"
+    assert "✓ positions: 5" in told.err
