@@ -63,7 +63,7 @@ class Programme:
         parts = [{"share": 6_000}, {"share": 4_000, "course_id": self.course_id}]
         plan = limits | window | offer | {"tranches": parts}
         self.round_id = await self._new("approver", "/rounds", plan)
-        fair = {"kind": "fair", "country": "CO", "starts_on": "2026-11-18", "places": 1, **offer}
+        fair = {"kind": "fair", "country": "CO", "starts_on": _next_year(), "places": 1, **offer}
         self.fair_id = await self._new("trade", "/fairs", fair | {"requirements": ["enrolled"]})
         return self
 
@@ -176,6 +176,11 @@ class Woman:
         answer = await until(lambda: her.ask(path, body), heard)
         assert answer.status == 201, answer
         return str(answer.body["status"])
+
+
+def _next_year() -> str:
+    """A fair takes nobody once it has begun."""
+    return (datetime.fromtimestamp(time.time(), UTC) + timedelta(days=365)).date().isoformat()
 
 
 def _window() -> Body:
