@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.gateway import documents
 from services.gateway.domain.counters import COUNTERS
+from services.gateway.domain.history import HISTORY
 from services.gateway.domain.people import PEOPLE
 from services.gateway.domain.timeline import TIMELINE
 from services.gateway.front import OWN, Front, Parts
@@ -76,7 +77,7 @@ SERVICE = Service(
     settings=Settings,
     routers=[router],
     handlers=handlers,
-    aggregates=[TIMELINE, PEOPLE, COUNTERS],
+    aggregates=[TIMELINE, HISTORY, PEOPLE, COUNTERS],
     indexes=INDEXES,
     configure=configure,
     lifespan=lifespan,

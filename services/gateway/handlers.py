@@ -1,13 +1,19 @@
-"""Facts in, views out: every fact of a woman is an entry of her timeline and may be counted."""
+"""Facts in, views out: what happened to each woman, and to each thing of the programme.
+
+Every fact of a woman is an entry of her timeline and may be counted; every other one is a chapter
+of the history of its pool, cohort, fair …
+"""
 
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import JsonValue
 
 import shared.events
 from services.gateway.domain.counters import COUNTERS, Add
+from services.gateway.domain.history import HISTORY, Chapter, Write
 from services.gateway.domain.people import PEOPLE, Apply, Counted, Counts
 from services.gateway.domain.timeline import TIMELINE, Entry, Note, entry_id
 from shared.events import enrollment, grants, trade, training
@@ -39,29 +45,30 @@ AMOUNTS: dict[type[Event], str] = {
 """How much money it was, in centavos."""
 
 
-def facts_of_persons() -> Iterator[type[Event]]:
-    """Every published type that is keyed by a person, found by folder."""
+def facts() -> Iterator[type[Event]]:
+    """Every published type, found by folder."""
     for found in pkgutil.iter_modules(shared.events.__path__, "shared.events."):
         module = importlib.import_module(found.name)
         for value in vars(module).values():
-            is_event = isinstance(value, type) and issubclass(value, Event)
-            if is_event and value.key_field == "person_id":
+            if isinstance(value, type) and issubclass(value, Event) and value.event_type:
                 yield value
+
+
+def facts_of_persons() -> list[type[Event]]:
+    """Every published type that is keyed by a person."""
+    return [one for one in facts() if one.key_field == "person_id"]
+
+
+def facts_of_things() -> list[type[Event]]:
+    """Every other published type."""
+    return [one for one in facts() if one.key_field != "person_id"]
 
 
 @handlers.on(*facts_of_persons())
 def record(event: Event, fact: Fact) -> list[Step]:
     """One more entry, and what it counts for."""
-    person_id, service = event.stream_key, event.publisher()
-    entry = Entry(
-        id=entry_id(person_id, service, fact.sequence),
-        person_id=person_id,
-        service=service,
-        fact=fact.type.split(".")[2],
-        at=fact.at,
-        sequence=fact.sequence,
-        details=_details(event),
-    )
+    person_id = event.stream_key
+    entry = Entry(person_id=person_id, **_happening(event, fact))
     applied = Apply(
         person_id=person_id,
         topic=fact.topic,
@@ -73,12 +80,30 @@ def record(event: Event, fact: Fact) -> list[Step]:
     return [Do(TIMELINE, entry.id, Note(entry=entry)), Do(PEOPLE, person_id, applied)]
 
 
+@handlers.on(*facts_of_things())
+def write(event: Event, fact: Fact) -> list[Step]:
+    """One more chapter."""
+    chapter = Chapter(thing_id=event.stream_key, **_happening(event, fact))
+    return [Do(HISTORY, chapter.id, Write(chapter=chapter))]
+
+
 @handlers.on(Counted)
 def count(event: Counted) -> list[Step]:
     """The counter that belongs to where the fact came from: no other partition writes it."""
     part = f"{event.state}:{event.topic}:{event.partition}"
     change = Add(id=part, state=event.state, counts=event.counts, at=event.at)
     return [Do(COUNTERS, part, change)]
+
+
+def _happening(event: Event, fact: Fact) -> dict[str, Any]:
+    return {
+        "id": entry_id(event.stream_key, event.publisher(), fact.sequence),
+        "service": event.publisher(),
+        "fact": fact.type.split(".")[2],
+        "at": fact.at,
+        "sequence": fact.sequence,
+        "details": _details(event),
+    }
 
 
 def _counts(event: Event) -> Counts:
@@ -98,6 +123,13 @@ def _details(event: Event) -> dict[str, JsonValue]:
 def _small(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_small(one) for one in value]
-    if isinstance(value, dict):  # a leaf of a rule tree: its code, what it came to, perhaps why
-        return "=".join(str(part) for part in value.values() if part is not None)
+    if isinstance(value, dict):
+        return _flat(value)
     return value
+
+
+def _flat(value: dict[str, JsonValue]) -> str:
+    """A leaf of a rule tree by its code, what it came to and perhaps why; else names and values."""
+    if "code" in value:
+        return "=".join(str(part) for part in value.values() if part is not None)
+    return " ".join(f"{name}={part}" for name, part in value.items())

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from services.gateway.domain.history import HISTORY
 from services.gateway.domain.people import PEOPLE, UNKNOWN, Counts, add
-from services.gateway.domain.timeline import TIMELINE, Entry
+from services.gateway.domain.timeline import TIMELINE, Happening
 from services.gateway.store import counters
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.policy import AnyOf, Role, Self
@@ -13,10 +14,11 @@ from shared.model import Frozen
 from shared.types import Id
 
 router = Router(tags=["views"])
+STAFF = Role("operator", "auditor", "intake", "approver", "treasurer", "trainer", "trade")
 
 
-class EntryView(Frozen):
-    """One fact of hers."""
+class FactView(Frozen):
+    """One fact, of a woman or of a thing."""
 
     fact: str
     service: str
@@ -25,12 +27,12 @@ class EntryView(Frozen):
     details: dict[str, JsonValue]
 
     @classmethod
-    def of(cls, entry: Entry) -> "EntryView":
+    def of(cls, happening: Happening) -> "FactView":
         """Without what the caller has named."""
-        return cls(**entry.model_dump(exclude={"id", "person_id"}))
+        return cls(**{name: getattr(happening, name) for name in cls.model_fields})
 
 
-class TimelineView(Page[EntryView]):
+class TimelineView(Page[FactView]):
     """Her facts by time; `as_of` is the time of the newest one applied here."""
 
     as_of: datetime | None
@@ -72,14 +74,17 @@ class StatesView(Frozen):
 async def get_timeline(person_id: Id, query: Query, paging: Paging) -> TimelineView:
     person = await query.find(PEOPLE, person_id)  # first: the page then holds at least as much
     where = {"person_id": person_id}
-    page = await query.page(TIMELINE, where, paging, of=EntryView.of, sort="at")
+    page = await query.page(TIMELINE, where, paging, of=FactView.of, sort="at")
     return TimelineView(items=page.items, next=page.next, as_of=person and person.as_of)
 
 
-@router.get(
-    "/indicators/states",
-    policy=Role("operator", "auditor", "intake", "approver", "treasurer", "trainer", "trade"),
-)
+@router.get("/things/{thing_id}/history", policy=STAFF)
+async def get_history(thing_id: Id, query: Query, paging: Paging) -> Page[FactView]:
+    where = {"thing_id": thing_id}
+    return await query.page(HISTORY, where, paging, of=FactView.of, sort="at")
+
+
+@router.get("/indicators/states", policy=STAFF)
 async def get_states(query: Query) -> StatesView:
     by_state: dict[str, Counts] = {}
     total: Counts = {}

@@ -6,7 +6,7 @@ from services.gateway.domain.counters import COUNTERS, Counter
 from shared.chassis.fold import state_of
 from shared.chassis.ports import Index, Store
 
-INDEXES = [Index("timeline", "person_id", "at")]
+INDEXES = [Index("timeline", "person_id", "at"), Index("history", "thing_id", "at")]
 
 _PAGE = 500
 

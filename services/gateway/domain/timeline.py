@@ -6,16 +6,21 @@ from shared.model import Command, Frozen, view
 from shared.types import Code, Id, Moment
 
 
-class Entry(Frozen):
-    """What happened to her, where and when, in codes."""
+class Happening(Frozen):
+    """What happened, where and when, in codes."""
 
     id: str
-    person_id: Id
     service: Code
     fact: Code
     at: Moment
     sequence: int
     details: dict[str, JsonValue]
+
+
+class Entry(Happening):
+    """What happened to her."""
+
+    person_id: Id
 
 
 class Note(Command):
@@ -29,9 +34,9 @@ def evolve(_entry: Entry | None, note: Note) -> Entry:
     return note.entry
 
 
-def entry_id(person_id: str, service: str, sequence: int) -> str:
+def entry_id(key: str, service: str, sequence: int) -> str:
     """The place of a fact; sorts by service and number."""
-    return f"{person_id}/{service}/{sequence:012d}"
+    return f"{key}/{service}/{sequence:012d}"
 
 
 TIMELINE = view("timeline", Entry, evolve)

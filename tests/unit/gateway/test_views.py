@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
-from services.gateway.handlers import facts_of_persons, handlers, record
+from services.gateway.handlers import (
+    facts,
+    facts_of_persons,
+    facts_of_things,
+    handlers,
+    record,
+)
 from services.gateway.routes import StateCounts
 from shared.chassis.envelope import encode, encode_value, envelope, short
 from shared.chassis.fold import Batch, Missing, Scope, run
 from shared.chassis.streams import fresh as fresh_stream
 from shared.chassis.streams import number
 from shared.events import enrollment, grants, trade, training
-from shared.model import Event, Fact
+from shared.model import EVENT_TYPES, Event, Fact
 from tests.support.spec import NOON, context
 from tests.support.wait import until
 from tests.unit.gateway.behind import Gateway, fresh, started
@@ -121,6 +127,13 @@ def test_every_fact_of_a_person_is_on_her_timeline():
     assert enrollment.CallPublished not in types
 
 
+def test_every_published_fact_is_shown_somewhere():
+    assert set(facts()) == {*facts_of_persons(), *facts_of_things()} <= set(handlers.types())
+    assert {kind for kind in EVENT_TYPES.values() if kind.__module__.startswith("shared.")} == set(
+        facts()
+    )
+
+
 def test_an_entry_says_what_happened_in_codes():
     views = Views()
     views.take(EVALUATED, fact(EVALUATED, sequence=12, minute=3))
@@ -181,6 +194,40 @@ async def test_her_timeline_is_read_in_pages_by_time_through_the_public_api(quie
         rest = (await gateway.get(f"/v1/persons/ana/timeline?cursor={page['next']}")).json()
         assert [entry["fact"] for entry in rest["items"]] == ["certificate-issued"]
         assert rest["next"] is None
+
+
+RESERVED = grants.FundsReserved(
+    pool_id="pool-1",
+    award_id="ana:r1",
+    amount=200,
+    balances=grants.Balances(available=800, reserved=200),
+)
+OPENED = grants.PoolOpened(pool_id="pool-1", amount=1000, balances=grants.Balances(available=1000))
+
+
+async def test_the_history_of_a_pool_is_read_by_staff_and_by_nobody_else(quiet: Gateway):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        await publish(gateway, OPENED, RESERVED, PAID)
+        headers, path = gateway.bearer("officer-1", "auditor"), "/v1/things/pool-1/history"
+        answer = await gateway.http.get(f"{path}?after=grants/pool-1/2", headers=headers)
+        items = answer.json()["items"]
+        assert [entry["fact"] for entry in items] == ["pool-opened", "funds-reserved"]
+        assert items[1]["details"] == {
+            "award_id": "ana:r1",
+            "amount": 200,
+            "balances": "available=800 reserved=200 committed=0 disbursed=0",
+        }
+        assert (await gateway.get(path)).json()["code"] == "role-missing"
+
+
+def test_a_leaf_that_was_lost_says_why():
+    views = Views()
+    lost = trade.Leaf(code="course:c1", result="unmet", reason_code="issued-by-mistake")
+    assessed = trade.ReadinessAssessed(person_id="ana", met=False, leaves=(lost,))
+    views.take(assessed, fact(assessed))
+    entry = views.all("timeline")["ana/trade/000000000001"]
+    assert entry.details["leaves"] == ["course:c1=unmet=issued-by-mistake"]
 
 
 async def test_the_states_are_summed_with_their_time(quiet: Gateway):
