@@ -38,7 +38,7 @@ class Display:
         """A step of the programme; yields what is to be called for each thing done."""
         begun, task = monotonic(), self._bars.add_task(name, total=total)
         yield lambda: self._bars.advance(task)
-        self._bars.update(task, completed=total, total=total or 1)
+        self._bars.update(task, completed=total, visible=total > 0)
         if not self._console.is_terminal:
             took = f"{monotonic() - begun:.1f} s"
             self._console.print(f"• {name}: {total} in {took}", markup=False, highlight=False)

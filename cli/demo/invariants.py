@@ -90,7 +90,9 @@ def of_streams(now: Operations) -> list[Check]:
         given, kept = now.published(topic), int(now.services[topic]["in_kafka"])
         applied = now.applied(topic)
         holds = given > 0 and {given, kept, *applied.values()} == {given}
-        found = f"published {given} = in Kafka {kept} = applied {_each(applied)}"
+        same = set(applied.values()) == {given}
+        by = f"{given} applied by {', '.join(sorted(applied))}" if same else _each(applied)
+        found = f"{given} published = {kept} in Kafka = {by}"
         checks.append(Check(f"topic telar.{topic}", holds, found))
     return checks
 

@@ -1,5 +1,8 @@
 """What the demo shows at its end: counts, one woman's thread, the flow, the invariants."""
 
+import re
+from typing import Any
+
 from rich.console import Console
 
 from cli import show
@@ -40,16 +43,37 @@ def _thread(console: Console, outcome: Outcome) -> None:
     show.table(console, ("at", "service", "fact", "details"), rows)
 
 
-def _details(details: dict[str, object]) -> str:
-    short = [f"{name}={value}" for name, value in details.items() if not name.endswith("_id")]
-    return " ".join(short)[:60]
+def _details(details: dict[str, Any]) -> str:
+    """Codes and amounts; of ids only what tells them apart."""
+    shown = (f"{n}={_short(n, value)}" for n, value in details.items() if not n.endswith("_id"))
+    return " ".join(shown)[:_WIDTH]
+
+
+def _short(name: str, value: Any) -> str:
+    match value:
+        case int() if name == "amount":  # centavos
+            return f"${value // 100:,}.{value % 100:02}"
+        case str() if name.endswith("_at"):
+            return value[11:19]
+        case list():
+            return ",".join(_short("", one) for one in value)
+    return _UUID.sub(r"\1", str(value))
+
+
+_UUID = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_WIDTH = 60
 
 
 def _flow(console: Console, outcome: Outcome) -> None:
     _head(console, "The events that ran")
-    heads = ("type", "published", *(f"by {name}" for name in SERVICES))
+    readers = [one for one in SERVICES if any(flow.applied.get(one) for flow in outcome.flows)]
+    heads = ("event", "published", *(f"→ {name}" for name in readers))
     rows = [
-        (flow.type, str(flow.published), *(str(flow.applied.get(one, "")) for one in SERVICES))
+        (
+            flow.type.removeprefix("telar.").removesuffix(".v1"),
+            str(flow.published),
+            *(str(flow.applied.get(one, "")) for one in readers),
+        )
         for flow in outcome.flows
     ]
     show.table(console, heads, rows)
