@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
+from tools import control
 from tools.paths import ROOT
 from tools.writer import KEY, Schema
 
@@ -46,10 +47,14 @@ def document(schemas: dict[str, Schema], consumers: dict[str, list[str]]) -> dic
             "license": {"name": project["license"]},
         },
         "defaultContentType": "application/json",
-        "channels": {topic: _channel(topic, schemas) for topic in topics},
-        "operations": _operations(topics, schemas, consumers),
+        "channels": {
+            **{topic: _channel(topic, schemas) for topic in topics},
+            control.TOPIC: _control_channel(),
+        },
+        "operations": _operations(topics, schemas, consumers) | _control(topics, consumers),
         "components": {
-            "messages": {name: _message(name, schema) for name, schema in schemas.items()},
+            "messages": {name: _message(name, schema) for name, schema in schemas.items()}
+            | {_on_control(kind): _control_message(kind) for kind in control.MESSAGES},
             "schemas": _schemas(schemas),
         },
     }
@@ -66,6 +71,56 @@ def _channel(topic: str, names: Iterable[str]) -> dict[str, Any]:
         "description": f"The facts that {topic.removeprefix('telar.')} publishes, in order by key.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in own},
         "bindings": {"kafka": {"topic": topic, **_BINDING}},
+    }
+
+
+def _control_channel() -> dict[str, Any]:
+    names = {kind: _on_control(kind) for kind in control.MESSAGES}
+    return {
+        "address": control.TOPIC,
+        "description": "What services say to each other about the streams: which events are "
+        "missing, and how far streams go. Plain JSON; nothing is lost with it.",
+        "messages": {
+            kind: {"$ref": f"#/components/messages/{name}"} for kind, name in names.items()
+        },
+        "bindings": {"kafka": {"topic": control.TOPIC, **_BINDING}},
+    }
+
+
+def _on_control(kind: str) -> str:
+    return f"{control.TOPIC}.{kind}"
+
+
+def _control_message(kind: str) -> dict[str, Any]:
+    schema = control.MESSAGES[kind]
+    return {
+        "name": _on_control(kind),
+        "title": schema["title"],
+        "summary": schema["description"],
+        "contentType": "application/json",
+        "payload": {k: v for k, v in schema.items() if k != "examples"},
+        "bindings": {"kafka": {"key": {"type": "string"}, **_BINDING}},
+        "examples": [{"payload": payload} for payload in schema["examples"]],
+    }
+
+
+def _control(topics: list[str], consumers: dict[str, list[str]]) -> dict[str, Any]:
+    """Subscribers ask and learn how far streams go; publishers answer and tell it."""
+    publishers = {topic.removeprefix("telar.") for topic in topics}
+    readers = {service for services in consumers.values() for service in services}
+    said = [
+        *((service, "ask", "send", "ask") for service in readers),
+        *((service, "learn", "receive", "heads") for service in readers),
+        *((service, "answer", "receive", "ask") for service in publishers),
+        *((service, "tell", "send", "heads") for service in publishers),
+    ]
+    return {
+        f"{service}.{verb}.control": {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{control.TOPIC}"},
+            "messages": [{"$ref": f"#/channels/{control.TOPIC}/messages/{kind}"}],
+        }
+        for service, verb, action, kind in sorted(said)
     }
 
 

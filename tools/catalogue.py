@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from shared import types
+from tools import control
 from tools.writer import KEY, Schema
 
 _HEAD = """# Event catalogue
@@ -28,7 +29,15 @@ def page(schemas: dict[str, Schema], consumers: dict[str, list[str]]) -> str:
         lines += _overview(publisher, own, consumers)
         for name, schema in own.items():
             lines += _entry(name, schema, consumers[name], aliases)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_control(aliases)])
+
+
+def _control(aliases: dict[str, str]) -> Iterator[str]:
+    """The topic on which services speak about the streams themselves."""
+    yield f"## {control.TOPIC}\n\nPlain JSON, no CloudEvents: nothing is lost with it.\n"
+    for kind, schema in control.MESSAGES.items():
+        yield f"### {schema['title']}\n\n`{kind}`: {schema['description']}\n"
+        yield from _table(schema, aliases)
 
 
 def _overview(
@@ -47,7 +56,12 @@ def _entry(
 ) -> Iterator[str]:
     yield f"### {schema['title']}\n\n`{name}`: {schema['description']}\n"
     yield f"Published by {name.split('.')[1]}, key `{schema[KEY]}`."
-    yield f"Consumed by {_listed(consumers)}.\n\n| field | type |\n|---|---|"
+    yield f"Consumed by {_listed(consumers)}.\n"
+    yield from _table(schema, aliases)
+
+
+def _table(schema: Schema, aliases: dict[str, str]) -> Iterator[str]:
+    yield "| field | type |\n|---|---|"
     for field, shape in _fields(schema, schema.get("$defs", {}), aliases):
         yield f"| {field} | {shape} |"
     payload = json.dumps(schema["examples"][0], ensure_ascii=False, indent=2)
