@@ -226,6 +226,7 @@ def test_money_that_she_leaves_behind_twice_reaches_the_next_in_line() -> None:
 
 def step(kind: str, who: str, amount: int) -> list[Step]:
     id_ = award_of(who)
+    payment_id = f"{id_}:{amount % 2 + 1}:{amount // 2 % 2 + 1}"
     steps: dict[str, Step] = {
         "apply": apply(who, 10_000 + amount),
         "withdraw": Do(APPLICATIONS, id_, Withdraw()),
@@ -234,8 +235,8 @@ def step(kind: str, who: str, amount: int) -> list[Step]:
         "accept": Do(AWARDS, id_, Accept()),
         "cancel": Do(AWARDS, id_, Cancel(reason_code="documents-false")),
         "return": Do(AWARDS, id_, ReturnMoney(tranche=amount % 2 + 1)),
-        "confirm": Do(PAYMENTS, f"{id_}:{amount % 2 + 1}:1", Confirm()),
-        "fail": Do(PAYMENTS, f"{id_}:{amount % 2 + 1}:1", Fail(reason_code="account-closed")),
+        "confirm": Do(PAYMENTS, payment_id, Confirm()),
+        "fail": Do(PAYMENTS, payment_id, Fail(reason_code="account-closed")),
         "pay": Do(AWARDS, id_, Pay(tranche=amount % 2 + 1)),
         "increase": Do(POOLS, "pool-1", Increase(amount=amount)),
         "reduce": Do(POOLS, "pool-1", Reduce(amount=amount)),

@@ -151,7 +151,8 @@ def test_a_withdrawal_from_one_of_two_calls_keeps_her_seats() -> None:
     assert names(world.consume(withdrawn("ana-0", "call-2"))) == ["ana-0 SeatDropped"]
 
 
-ACTS = st.tuples(st.sampled_from(["request", "accept", "drop", "wait"]), st.integers(0, 5))
+KINDS = ["request", "request", "accept", "drop", "wait", "complete", "revoke", "out", "in"]
+ACTS = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
 
 
 @settings(max_examples=100, deadline=None)
@@ -172,11 +173,19 @@ def test_whatever_they_do_seats_and_places_agree_and_ranks_are_honoured(
 
 def _act(world: World, act: str, person_id: str, at: Any) -> list[Event]:
     seat = seat_of(person_id)
-    steps = {"request": request(person_id), "accept": Do(SEATS, seat, Accept())}
+    revoke = Revoke(reason_code="issued-by-mistake")
+    steps = {
+        "request": [request(person_id)],
+        "accept": [Do(SEATS, seat, Accept())],
+        "drop": [Do(SEATS, seat, DROP)],
+        "complete": complete(person_id),
+        "revoke": [Do(CERTIFICATES, f"{person_id}:course-1", revoke)],
+    }
+    facts: dict[str, Event] = {"out": withdrawn(person_id), "in": enrolled(person_id)}
     try:
         if act == "wait":
             return world.tick(SEATS, at)
-        return world.run(steps.get(act, Do(SEATS, seat, DROP)), at=at)
+        return world.run(*steps[act], at=at) if act in steps else world.consume(facts[act], at)
     except Refused:  # no seat, no offer, or too late: what must hold is checked after it
         return []
 
@@ -186,10 +195,10 @@ def _agree(world: World) -> None:
     seats = [state for (name, _), state in world.states.items() if name == SEATS.name]
     by_status = {
         wanted: {seat.id for seat in seats if seat.status == wanted}
-        for wanted in ("requested", "confirmed", "offered", "waitlisted")
+        for wanted in ("requested", "confirmed", "offered", "waitlisted", "completed", "revoked")
     }
     assert by_status["requested"] == set()
-    assert by_status["confirmed"] == set(now.held)
+    assert by_status["confirmed"] | by_status["completed"] | by_status["revoked"] == set(now.held)
     assert by_status["offered"] == set(now.offered)
     assert by_status["waitlisted"] == {one.seat_id for one in now.waiting}
     assert now.free >= 0
@@ -198,3 +207,7 @@ def _agree(world: World) -> None:
         dossier = world.get(DOSSIERS, seat.person_id)
         live = seat.status in {"confirmed", "offered", "waitlisted"}
         assert (seat.id in [one.seat_id for one in dossier.seats]) == live
+        assert not (live and not dossier.enrolments), "a seat of a woman who left"
+        held = world.states.get((CERTIFICATES.name, f"{seat.person_id}:course-1"))
+        is_certified = held is not None and held.status == "issued"
+        assert ("course-1" in dossier.certified) == is_certified == (seat.status == "completed")
