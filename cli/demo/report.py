@@ -46,11 +46,14 @@ def _thread(console: Console, outcome: Outcome) -> None:
 def _details(details: dict[str, Any]) -> str:
     """Codes and amounts; of ids only what tells them apart."""
     shown = (f"{n}={_short(n, value)}" for n, value in details.items() if not n.endswith("_id"))
-    return " ".join(shown)[:_WIDTH]
+    text = " ".join(shown)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
 def _short(name: str, value: Any) -> str:
     match value:
+        case bool():
+            return "yes" if value else "no"
         case int() if name == "amount":  # centavos
             return f"${value // 100:,}.{value % 100:02}"
         case str() if name.endswith("_at"):
