@@ -1,6 +1,5 @@
 """What services say to each other about the streams, on `telar.control` (AsyncAPI, catalogue)."""
 
-
 from tools.writer import Schema
 
 TOPIC = "telar.control"
