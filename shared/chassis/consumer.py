@@ -6,28 +6,31 @@ nothing: the records are polled again from what is written.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 
 from shared.chassis import metrics
+from shared.chassis.breaker import BreakerOpen
 from shared.chassis.clock import Clock
+from shared.chassis.control import CONTROL
 from shared.chassis.envelope import Envelope, decode, short
 from shared.chassis.errors import Malformed
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store
-from shared.chassis.work import Arrival, Poll, caused_by
+from shared.chassis.work import APPLIED, Arrival, Poll, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context
 
-CONTROL = "telar.control"
-"""The topic on which services ask each other for missing events."""
-
 COMMIT_EVERY = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+SHORTEST_BREAK, LONGEST_BREAK = 30.0, 600.0
+"""Seconds until the same batch is tried again while the breaker is open."""
 
 log = structlog.get_logger("telar.consumer")
 
-Control = Callable[[Record], Awaitable[None]]
+Control = Callable[[Record], None]
 
 
 class Intake:
@@ -51,37 +54,52 @@ class Intake:
         self._consumer: Consumer | None = None
         self._offsets: dict[Place, int] = {}
         self._committed_at = 0.0
-        self._stopping = False
+        self._stopped = asyncio.Event()
+        self.is_open = False
+        self._break = SHORTEST_BREAK
 
     def stop(self) -> None:
         """Poll no more; `run` returns once the current batch is written."""
-        self._stopping = True
+        self._stopped.set()
 
     async def run(self) -> None:
         """Consume until `stop`; a broken consumer is replaced by a new one."""
-        pause = 0.2
-        while not self._stopping:
+        pause = SHORTEST_PAUSE
+        while not self._stopped.is_set():
             try:
                 await self._step()
-                pause = 0.2
+                pause = SHORTEST_PAUSE
+            except BreakerOpen:
+                await self._pause()
             except Exception as error:
                 log.warning(
                     "consumer.restarts", error=type(error).__name__, detail=str(error)[:200]
                 )
-                await self._drop(2.0)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                await self._rest(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
         await self._drop(3.0)
+
+    async def _rest(self, seconds: float) -> None:
+        await self._drop(2.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    async def _pause(self) -> None:
+        """The breaker is open: nothing is consumed, nothing was parked, and somebody must act."""
+        log.error("breaker.open", topics=self.topics, again_in=self._break)
+        self._open(is_open=True)
+        await self._rest(self._break)
+        self._break = min(self._break * 2, LONGEST_BREAK)
+
+    def _open(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        metrics.BREAKER_OPEN.set(is_open)
 
     @property
     def idle_seconds(self) -> float:
         """How long ago a poll last came back."""
         return time.monotonic() - self.polled_at
-
-    def lags(self, topic: str) -> bool:
-        """Whether records of this topic still wait in Kafka: a gap may yet close by itself."""
-        lag = self._consumer.lag() if self._consumer else {}
-        return any(behind > 0 for place, behind in lag.items() if place[0] == topic)
 
     async def _step(self) -> None:
         if self._consumer is None:
@@ -93,7 +111,7 @@ class Intake:
             for record in records:
                 self._offsets[record.topic, record.partition] = record.offset + 1
                 if record.topic == CONTROL:
-                    await self.control(record)
+                    self.control(record)
         await self._report()
 
     async def _write(self, records: list[Record]) -> None:
@@ -105,11 +123,13 @@ class Intake:
         ]
         self.writer.submit(works)
         outcomes = await asyncio.gather(*(work.future for work in works))
+        if works and self.is_open:
+            self._open(is_open=False)
+            self._break = SHORTEST_BREAK
         done = self.clock.now()
         for work, outcome in zip(works, outcomes, strict=True):
             metrics.CONSUMED.labels(short(work.record.topic), outcome).inc()
-            if isinstance(work.arrived, Envelope) and outcome == "next":
-                metrics.APPLIED.labels(work.arrived.type).inc()
+            if isinstance(work.arrived, Envelope) and outcome == APPLIED:
                 metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
 
     async def _report(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uuid_utils
+from prometheus_client import Counter
 
 from shared.chassis import streams
 from shared.chassis.envelope import Envelope, encode_value, envelope
@@ -30,6 +31,10 @@ class Ref:
     collection: str
     id: str
     kind: Aggregate[Any] | None = field(default=None, compare=False)
+
+
+Count = tuple[Counter, tuple[str, ...]]
+"""A counter and its labels: raised once what it counts is committed, however often it is folded."""
 
 
 class Missing(Exception):
@@ -60,6 +65,7 @@ class Batch:
         self.handlers = handlers
         self.cells: dict[Ref, Cell] = {}
         self.published: list[Envelope] = []
+        self.counted: list[Count] = []
         self.bytes = 0
         self._loaded: dict[Ref, Any] = {}
 
@@ -77,6 +83,7 @@ class Batch:
         """Forget what was folded, keep what was loaded (before folding again)."""
         self.cells = {ref: Cell(cell.was, self._loaded[ref]) for ref, cell in self.cells.items()}
         self.published.clear()
+        self.counted.clear()
         self.bytes = 0
 
     def writes(self) -> list[Write]:
@@ -130,6 +137,7 @@ class Scope:
         self.values: dict[Ref, Any] = {}
         self.named: set[Ref] = set()
         self.events: list[tuple[Event, bytes, Context]] = []
+        self.counted: list[Count] = []
         self.numbered: list[Envelope] | None = None
 
     def need(self, refs: Iterable[Ref]) -> None:
@@ -152,6 +160,10 @@ class Scope:
         self.need([ref])
         self.values[ref] = value
 
+    def count(self, counter: Counter, *labels: str) -> None:
+        """Raise this counter by one if and when the intent is committed."""
+        self.counted.append((counter, labels))
+
     def version(self, ref: Ref) -> int:
         """The version that the document has once what is folded so far is written."""
         cell = self.batch.cells[ref]
@@ -163,6 +175,7 @@ class Scope:
         self.parent.values.update(self.values)
         self.parent.named |= self.named
         self.parent.events += self.events
+        self.parent.counted += self.counted
 
     def seal(self) -> list[Envelope]:
         """Give each event of this intent its place in its stream, once."""
@@ -185,6 +198,7 @@ class Scope:
             if value is not None or cell.was is not None or cell.changed:
                 cell.value, cell.changed = value, True
         self.batch.published += numbered
+        self.batch.counted += self.counted
         self.batch.bytes += sum(len(event.value) for event in numbered)
 
     def _number(self) -> list[Envelope]:

@@ -16,10 +16,10 @@ from shared.chassis.policy import Policy, person_of
 from shared.chassis.query import Page, Paging, Query
 from shared.chassis.replies import Idempotency, Stored
 from shared.chassis.strict import parse
-from shared.chassis.work import CommandWork
+from shared.chassis.work import Answered, CommandWork
 from shared.model import Context, Step, new_id
 
-__all__ = ["Intent", "Page", "Paging", "Query", "Reply", "Router"]
+__all__ = ["Commander", "Intent", "Page", "Paging", "Query", "Reply", "Router"]
 
 REPLY_DEADLINE = 10.0
 """Seconds for which a caller waits when it names no shorter time itself."""
@@ -114,7 +114,7 @@ class Commander:
     """Runs the steps of one request as one intent, once per idempotency key."""
 
     def __init__(self, request: Request, idempotency: Idempotency, version: int | None) -> None:
-        self._request, self._idempotency, self._version = request, idempotency, version
+        self._request, self.idempotency, self._version = request, idempotency, version
         self._runtime = request.app.state.runtime
         self.caller: Caller = request.state.caller
         self.person_id: str = request.state.person_id
@@ -127,25 +127,31 @@ class Commander:
 
     async def run(self, *steps: Step, reply: Callable[[Any], BaseModel]) -> Any:
         """Fold and commit; answer with `reply` of the first `Do`'s aggregate, stored as bytes."""
-        runtime, key = self._runtime, self._idempotency.id
-        if runtime.publisher.overdue:
+        if self._runtime.publisher.overdue:
             raise Unavailable("backlog-full", retry_after=10)
-        if key in runtime.in_flight:
-            raise Problem(409, "idempotency-in-progress", headers={"retry-after": "1"})
         status = self._request.scope["route"].status_code or 200
         work = CommandWork(
             self.context,
             [*self._request.state.guards, *steps],
             lambda state: Stored(status, reply(state).model_dump_json().encode()),
-            self._idempotency,
+            self.idempotency,
         )
         work.expected = self._version
+        return await self.answer(work)
+
+    async def answer(self, work: Answered) -> Any:
+        """Fold and commit; answer with the bytes that are stored with it."""
+        runtime, key = self._runtime, self.idempotency.id
+        if not runtime.started:
+            raise Unavailable("not-ready")
+        if key in runtime.in_flight:
+            raise Problem(409, "idempotency-in-progress", headers={"retry-after": "1"})
         runtime.in_flight.add(key)
         work.future.add_done_callback(lambda _: runtime.in_flight.discard(key))
         runtime.writer.submit([work])
-        return _response(await self._answer(work), work)
+        return _response(await self._answer(work))
 
-    async def _answer(self, work: CommandWork) -> Stored:
+    async def _answer(self, work: Answered) -> Stored:
         try:
             async with asyncio.timeout(_patience(self._request.headers)):
                 return await asyncio.shield(work.future)  # a caller that leaves cancels nothing
@@ -153,7 +159,7 @@ class Commander:
             raise Unavailable("outcome-unknown") from None
 
 
-def _response(stored: Stored, work: CommandWork) -> Response:
+def _response(stored: Stored) -> Response:
     response = Response(stored.body, stored.status, media_type=stored.media_type)
     if stored.position:
         response.headers["telar-position"] = stored.position

@@ -17,7 +17,17 @@ import uuid_utils
 from shared.chassis import metrics
 from shared.chassis.clock import Clock
 from shared.chassis.envelope import Envelope, encode
-from shared.chassis.ports import Bus, BusError, Document, Producer, Store, StoreError
+from shared.chassis.ports import (
+    Bus,
+    BusError,
+    Document,
+    Instant,
+    Outgoing,
+    Place,
+    Producer,
+    Store,
+    StoreError,
+)
 
 COLLECTION = "outbox"
 
@@ -54,6 +64,8 @@ class Publisher:
         self._producer: Producer | None = None
         self._sending = asyncio.Lock()
         self._stopping = False
+        self.acknowledged: dict[Place, int] = {}
+        """The ends of partitions as Kafka acknowledged them, until they are noted."""
 
     def offer(self, document: Document, events: list[Envelope]) -> None:
         """A commit was acknowledged: send its events soon."""
@@ -78,12 +90,21 @@ class Publisher:
 
     async def send(self, events: Sequence[Envelope]) -> None:
         """Send these now, in order; `BusError` if not all were acknowledged."""
+        acknowledged = await self._send([encode(event) for event in events])
+        for place, end in acknowledged.items():
+            self.acknowledged[place] = max(end, self.acknowledged.get(place, 0))
+        for event in events:
+            metrics.PUBLISHED.labels(event.type).inc()
+
+    async def say(self, record: Outgoing) -> None:
+        """Send what is no event."""
+        await self._send([record])
+
+    async def _send(self, records: Sequence[Outgoing]) -> dict[Place, int]:
         async with self._sending:
             if self._producer is None:
                 self._producer = await self.bus.producer()
-            await self._producer.send([encode(event) for event in events], SEND_DEADLINE)
-        for event in events:
-            metrics.PUBLISHED.labels(event.type).inc()
+            return await self._producer.send(records, SEND_DEADLINE)
 
     async def close(self, deadline: float) -> None:
         """Let the producer go."""
@@ -113,7 +134,7 @@ class Publisher:
         for document in found:
             was = document["send_after"]
             to = self.clock.now() + CLAIM
-            if await self.store.move(COLLECTION, document["_id"], "send_after", was, to):
+            if await self.store.move(Instant(COLLECTION, document["_id"], "send_after"), was, to):
                 events = [Envelope.from_document(event) for event in document["events"]]
                 batch.append((document["_id"], document["at"], events))
         if batch:

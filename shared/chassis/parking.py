@@ -3,11 +3,15 @@
 Every other key goes on, and no partition ever pauses. A document of `parked` holds the events in
 order; each transaction that writes one also writes the `streams` document of the key, so an
 arrival, a retry and a release of one key always conflict and never overtake each other.
+
+    gap     the next event is missing: asked for, and dead when nobody has it
+    failed  its handler fails: tried again with back-off, and then dead
+    dead    waits for an operator (or for the missing event, should it come after all)
+    fork    the stream has two branches: waits for an operator to say which one holds
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.chassis import metrics, streams
 from shared.chassis.envelope import Envelope, short
@@ -26,7 +30,10 @@ GAP_PATIENCE = timedelta(seconds=15)
 """How long a missing event may be on its way before it is asked for."""
 
 ATTEMPTS = 8
-"""A head that failed so often is dead until an operator decides."""
+"""A head that failed, or was asked for, so often is dead until an operator decides."""
+
+UNANSWERED = "gap-unanswered"
+"""Why a gap is dead: neither the missing event nor a higher head came."""
 
 BACKOFF_FIRST, BACKOFF_MOST = timedelta(seconds=1), timedelta(minutes=10)
 
@@ -45,7 +52,7 @@ def quarantine_ref(record: Record) -> Ref:
 
 def quarantine(scope: Scope, record: Record, code: str, at: datetime) -> str:
     """Keep a record that has no valid place, with the reason; the partition goes on."""
-    metrics.QUARANTINED.labels(short(record.topic), code).inc()
+    scope.count(metrics.QUARANTINED, short(record.topic), code)
     kept = {
         "_id": quarantine_ref(record).id,
         "code": code,
@@ -59,49 +66,85 @@ def quarantine(scope: Scope, record: Record, code: str, at: datetime) -> str:
     return code
 
 
-def reason(scope: Scope, arrived: Envelope) -> str:
-    """Why the key of this event is parked."""
-    return str(scope.read(parked_ref(arrived.topic, arrived.key))["reason"])
+def open_gap(scope: Scope, later: Envelope, at: datetime) -> None:
+    """Park a key whose next event is missing, with the later one that told."""
+    parked = _empty(later.topic, later.key, "gap", at) | {"next_attempt": at + GAP_PATIENCE}
+    keep(scope, _with_event(parked, later))
 
 
-def open_gap(scope: Scope, arrived: Envelope, at: datetime) -> None:
-    """Park a key whose next event is missing."""
-    parked = _empty(arrived, "gap", at + GAP_PATIENCE, at)
-    _keep(scope, arrived.topic, arrived.key, _with_event(parked, arrived))
+def expect(scope: Scope, topic: str, key: str, known: int, at: datetime) -> None:
+    """The publisher has got as far as `known`: what is missing until there is asked for."""
+    ref = parked_ref(topic, key)
+    scope.need([ref])
+    parked = scope.read(ref) or _empty(topic, key, "gap", at)
+    if not is_gap(parked) or parked["known"] >= known:
+        return  # somebody's decision is waited for, or it is known already
+    kept = {"next_attempt": at + GAP_PATIENCE, **parked, "known": known}
+    keep(scope, kept | {"reason": "gap", "attempts": 0, "code": ""})
 
 
 def open_failure(scope: Scope, arrived: Envelope, error: Exception, at: datetime) -> None:
     """Park a key whose next event fails in its handler."""
-    parked = _empty(arrived, "failed", at + BACKOFF_FIRST, at)
-    parked |= {"attempts": 1, "code": code_of(error)}
-    metrics.HANDLER_FAILURES.labels(arrived.type, parked["code"]).inc()
-    _keep(scope, arrived.topic, arrived.key, _with_event(parked, arrived))
+    parked = _with_event(_empty(arrived.topic, arrived.key, "failed", at), arrived)
+    parked |= {"attempts": 1, "code": code_of(error), "next_attempt": at + BACKOFF_FIRST}
+    scope.count(metrics.HANDLER_FAILURES, arrived.type, parked["code"])
+    keep(scope, parked)
+
+
+def fork(scope: Scope, topic: str, key: str, other: Document, at: datetime) -> None:
+    """Park a key of whose stream another branch is known to exist, with the evidence."""
+    ref = parked_ref(topic, key)
+    scope.need([ref])
+    parked = scope.read(ref) or _empty(topic, key, "fork", at)
+    if "fork" not in parked:
+        keep(scope, _forked(parked, other))
+    elif "value" in other and other["sequence"] > parked["known"]:
+        keep(scope, _with_event(parked, Envelope.from_document(other)))  # its branch goes on
 
 
 def hold(scope: Scope, arrived: Envelope, at: datetime) -> None:
     """Let one more event wait with its key."""
     ref = parked_ref(arrived.topic, arrived.key)
     scope.need([ref])
-    parked = scope.read(ref) or _empty(arrived, "gap", at + GAP_PATIENCE, at)
-    _keep(scope, arrived.topic, arrived.key, _with_event(parked, arrived))
+    parked = scope.read(ref) or _empty(arrived.topic, arrived.key, "gap", at)
+    keep(scope, _with_event({"next_attempt": at + GAP_PATIENCE, **parked}, arrived))
 
 
-def drain(scope: Scope, topic: str, key: str, apply: Apply, at: datetime) -> None:
-    """Apply what waits, in order, until it is done, fails, or something is missing."""
+def wants_it(scope: Scope, arrived: Envelope) -> bool:
+    """Whether the next event is what this key was waiting for, and not somebody's decision."""
+    return is_gap(scope.read(parked_ref(arrived.topic, arrived.key)))
+
+
+def is_gap(parked: Document) -> bool:
+    """Whether something is missing, asked for or given up."""
+    return parked["reason"] == "gap" or parked["code"] == UNANSWERED
+
+
+def drain(  # noqa: PLR0913  which key, how, when
+    scope: Scope, topic: str, key: str, apply: Apply, at: datetime, *, moved: bool = False
+) -> None:
+    """Apply what waits, in order, until it is done, fails, forks, or something is missing.
+
+    `moved` tells that the position was moved before.
+    """
     parked = scope.read(parked_ref(topic, key))
-    if parked is None:
+    if parked is None or parked["reason"] == "fork":
         return
     left = [Envelope.from_document(event) for event in parked["events"]]
     while left:
-        position, _ = streams.applied(stream_at(scope, stream_ref(key)), topic)
+        stream = stream_at(scope, stream_ref(key))
+        position, _ = streams.applied(stream, topic)
         left = [event for event in left if event.sequence > position]
         if not left or left[0].sequence > position + 1:
             break
-        error = _try(scope, left[0], apply)
-        if error is not None:
+        if streams.judge(stream, left[0]) is streams.Verdict.FORK:
+            keep(scope, _forked(_left(parked, left[1:]), left[0].to_document()))
+            return
+        if (error := _try(scope, left[0], apply)) is not None:
             _fail(scope, parked, left, error, at)
             return
-    _settle(scope, parked, left, at)
+        moved = True
+    settle(scope, _left(parked, left), at, moved=moved)
 
 
 def _try(scope: Scope, head: Envelope, apply: Apply) -> Exception | None:
@@ -119,38 +162,57 @@ def _fail(
 ) -> None:
     same_head = parked["events"][0]["sequence"] == left[0].sequence
     attempts = parked["attempts"] + 1 if same_head else 1
-    kept = {**parked, "events": [event.to_document() for event in left]}
-    kept |= {"reason": "failed", "attempts": attempts, "code": code_of(error)}
-    kept["next_attempt"] = at + backoff(attempts)
-    if attempts >= ATTEMPTS:
-        kept["reason"] = "dead"
-        del kept["next_attempt"]
-    metrics.HANDLER_FAILURES.labels(left[0].type, kept["code"]).inc()
-    _keep(scope, parked["topic"], parked["key"], kept)
+    kept = _left(parked, left) | {"attempts": attempts, "code": code_of(error)}
+    kept |= {"reason": "failed", "next_attempt": at + backoff(attempts)}
+    scope.count(metrics.HANDLER_FAILURES, left[0].type, kept["code"])
+    keep(scope, dead(kept) if attempts >= ATTEMPTS else kept)
 
 
-def _settle(scope: Scope, parked: Document, left: list[Envelope], at: datetime) -> None:
-    topic, key = parked["topic"], parked["key"]
-    if left or parked["dropped"]:
-        kept = {**parked, "events": [event.to_document() for event in left]}
-        kept |= {"reason": "gap", "attempts": 0, "dropped": False}
-        _keep(scope, topic, key, kept | {"next_attempt": at + GAP_PATIENCE})
+def settle(scope: Scope, parked: Document, at: datetime, *, moved: bool) -> None:
+    """Nothing more can be applied: release the key, or wait for what is missing."""
+    if moved and not parked["events"] and not parked["dropped"]:
+        release(scope, parked["topic"], parked["key"])
         return
+    attempts = 0 if moved else parked["attempts"] + 1
+    patience = min(GAP_PATIENCE * 2**attempts, BACKOFF_MOST)
+    kept = parked | {"reason": "gap", "attempts": attempts, "code": "", "dropped": False}
+    kept["next_attempt"] = at if parked["dropped"] else at + patience
+    keep(scope, dead(kept | {"code": UNANSWERED}) if attempts >= ATTEMPTS else kept)
+
+
+def release(scope: Scope, topic: str, key: str) -> None:
+    """Nothing of this key waits any more."""
     ref = stream_ref(key)
     scope.put(ref, streams.release(stream_at(scope, ref), topic))
     scope.put(parked_ref(topic, key), None)
 
 
-def _empty(arrived: Envelope, why: str, next_attempt: datetime, at: datetime) -> Document:
+def dead(parked: Document) -> Document:
+    """The same, waiting for an operator."""
+    return {**{name: value for name, value in parked.items() if name != "next_attempt"}} | {
+        "reason": "dead"
+    }
+
+
+def _forked(parked: Document, other: Document) -> Document:
+    known = max(parked["known"], other["sequence"])
+    return dead(parked) | {"reason": "fork", "code": "fork", "fork": other, "known": known}
+
+
+def _left(parked: Document, left: Sequence[Envelope]) -> Document:
+    return {**parked, "events": [event.to_document() for event in left]}
+
+
+def _empty(topic: str, key: str, why: str, at: datetime) -> Document:
     return {
-        "_id": parked_ref(arrived.topic, arrived.key).id,
-        "topic": arrived.topic,
-        "key": arrived.key,
+        "_id": parked_ref(topic, key).id,
+        "topic": topic,
+        "key": key,
         "reason": why,
         "code": "",
         "attempts": 0,
-        "next_attempt": next_attempt,
         "since": at,
+        "known": 0,
         "events": [],
         "dropped": False,
     }
@@ -158,19 +220,22 @@ def _empty(arrived: Envelope, why: str, next_attempt: datetime, at: datetime) ->
 
 def _with_event(parked: Document, arrived: Envelope) -> Document:
     events = parked["events"]
-    if any(event["sequence"] == arrived.sequence for event in events):
-        return parked
+    for event in events:
+        if event["sequence"] == arrived.sequence:
+            same = Envelope.from_document(event).digest == arrived.digest
+            return parked if same else _forked(parked, arrived.to_document())
     size = sum(len(event["value"]) for event in events) + len(arrived.value)
     if len(events) >= HELD_EVENTS or size > HELD_BYTES:
         return {**parked, "dropped": True}
     held = sorted([*events, arrived.to_document()], key=lambda event: event["sequence"])
-    return {**parked, "events": held}
+    return {**parked, "events": held, "known": max(parked["known"], arrived.sequence)}
 
 
-def _keep(scope: Scope, topic: str, key: str, parked: Document) -> None:
-    ref = stream_ref(key)
-    scope.put(ref, streams.park(stream_at(scope, ref), topic))
-    scope.put(parked_ref(topic, key), parked)
+def keep(scope: Scope, parked: Document) -> None:
+    """Write what is held; the streams document of the key is raised with it."""
+    ref = stream_ref(parked["key"])
+    scope.put(ref, streams.park(stream_at(scope, ref), parked["topic"]))
+    scope.put(parked_ref(parked["topic"], parked["key"]), parked)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -181,10 +246,3 @@ def backoff(attempts: int) -> timedelta:
 def code_of(error: Exception) -> str:
     """What may be said of a failure: a refusal's code, else the kind of error. Never its text."""
     return error.code if isinstance(error, Refused) else type(error).__name__
-
-
-def summary(parked: dict[str, Any]) -> dict[str, Any]:
-    """What an operator sees of a parked key: no event bodies."""
-    shown = {name: parked.get(name) for name in ("topic", "key", "reason", "code", "attempts")}
-    first = parked["events"][0]["sequence"] if parked["events"] else None
-    return {"id": parked["_id"], **shown, "head": first, "held": len(parked["events"])}

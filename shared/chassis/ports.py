@@ -10,11 +10,11 @@ Every implementation passes the same suites (`tests/integration/store_suite.py`,
     BusError              not every record was acknowledged, or no broker answered in time
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Document = dict[str, Any]
 
@@ -70,6 +70,16 @@ class Drop:
 
 
 Write = Put | Drop
+
+
+class Instant(NamedTuple):
+    """A field of a document that holds an instant: what many look at and one claims."""
+
+    collection: str
+    id: str
+    field: str
+
+
 Loaded = dict[str, dict[str, Document]]
 """Documents by collection and id."""
 
@@ -124,6 +134,10 @@ class Store(Protocol):
         """One document, majority read."""
         ...
 
+    async def some(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist among these ids, one majority read."""
+        ...
+
     async def page(
         self,
         collection: str,
@@ -146,9 +160,12 @@ class Store(Protocol):
         ...
 
     async def move(
-        self, collection: str, doc_id: str, field: str, was: datetime, to: datetime
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
     ) -> bool:
-        """Set an instant if it still is `was`; False when somebody was first. No version change."""
+        """Set an instant, and `also` these fields, if it still is `was`; no version change.
+
+        False when somebody was first.
+        """
         ...
 
     async def clear(self, collection: str, ids: Sequence[str], field: str) -> None:
@@ -212,8 +229,11 @@ Place = tuple[str, int]
 class Producer(Protocol):
     """Sends in order; replaces its client after any terminal error (aiokafka#1017)."""
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
-        """All acknowledged by every in-sync replica within `deadline` seconds, or `BusError`."""
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+        """All acknowledged by every in-sync replica within `deadline` seconds, or `BusError`.
+
+        Returns the offset after the last of them, by partition.
+        """
         ...
 
     async def close(self, deadline: float) -> None:
@@ -267,12 +287,25 @@ class Bus(Protocol):
         """A group member. It starts at the lower of the group's and the stored offset."""
         ...
 
-    async def ensure(self, topics: Mapping[str, int]) -> None:
-        """Create topics with so many partitions where they are missing; nothing expires."""
+    async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
+        """Create topics with so many partitions where they are missing.
+
+        Nothing expires but the records of `passing` topics, after a day.
+        """
         ...
 
-    async def distinct(self, topic: str) -> int:
-        """Read a whole topic: how many distinct (key, `ce_sequence`) stand in it."""
+    async def ends(self, topic: str) -> dict[Place, int]:
+        """The offset that the next record of each partition will have."""
+        ...
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        """By partition the offset that the group noted (0 before the first), and the end."""
+        ...
+
+    def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        """Read a topic once without a group, from these offsets (or the start) to its end now."""
         ...
 
     async def ping(self) -> None:

@@ -60,6 +60,12 @@ def _next(document: Mapping[str, Any], sort: str) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([value, document["_id"], kind])).decode()
 
 
+def page_of(found: Sequence[Mapping[str, Any]], limit: int) -> tuple[list[Any], str | None]:
+    """Of one document more than a page holds: the page, and the cursor of the rest, by id."""
+    shown = list(found[:limit])
+    return shown, _next(shown[-1], "_id") if len(found) > limit else None
+
+
 class Reader:
     """Reads of one request, behind its policy."""
 
@@ -80,6 +86,23 @@ class Reader:
         document = await self.store.get(aggregate.name, doc_id)
         return None if document is None else state_of(aggregate, document)
 
+    async def shown(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        paging: Cursor,
+        *,
+        of: Callable[[Mapping[str, Any]], Item],
+        sort: str = "_id",
+    ) -> Page[Item]:
+        """The documents whose fields equal `where`, by `sort` and id, each shown by `of`."""
+        found = await self.store.page(
+            collection, where, sort=sort, after=paging.after, limit=paging.limit + 1
+        )
+        shown = found[: paging.limit]
+        more = _next(shown[-1], sort) if len(found) > paging.limit else None
+        return Page(items=[of(document) for document in shown], next=more)
+
     async def page(
         self,
         aggregate: Aggregate[Any],
@@ -90,12 +113,13 @@ class Reader:
         sort: str = "_id",
     ) -> Page[Item]:
         """Those whose fields equal `where` (a list field contains it), by `sort` and id."""
-        found = await self.store.page(
-            aggregate.name, where, sort=sort, after=paging.after, limit=paging.limit + 1
+        return await self.shown(
+            aggregate.name,
+            where,
+            paging,
+            of=lambda document: of(state_of(aggregate, dict(document))),
+            sort=sort,
         )
-        shown = found[: paging.limit]
-        more = _next(shown[-1], sort) if len(found) > paging.limit else None
-        return Page(items=[of(state_of(aggregate, document)) for document in shown], next=more)
 
 
 async def guard(store: Store, guards: Sequence[Require], now: Context) -> None:

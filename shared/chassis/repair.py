@@ -1,86 +1,80 @@
-"""What runs beside the writer: deadlines, retries of parked keys, and asking for missing events."""
+"""Parked keys: tried again, and what is missing asked for; what publishers say is compared."""
 
 import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import deque
 from datetime import timedelta
-from typing import Any
 
-import orjson
 import structlog
 
-from shared.chassis import metrics, parking
+from shared.chassis import metrics, parking, streams
 from shared.chassis.clock import Clock
-from shared.chassis.consumer import CONTROL, Intake
-from shared.chassis.envelope import Envelope, topic_of
+from shared.chassis.control import Ask, Heads, Message, outgoing
 from shared.chassis.errors import Problem
-from shared.chassis.outbox import Publisher
-from shared.chassis.ports import Bus, BusError, Outgoing, Producer, Record, Store, StoreError
-from shared.chassis.work import Drain, TickWork
+from shared.chassis.mending import Drain, Hear
+from shared.chassis.ports import (
+    Bus,
+    BusError,
+    Document,
+    Instant,
+    Place,
+    Producer,
+    Store,
+    StoreError,
+)
 from shared.chassis.writer import Writer
-from shared.model import Aggregate, Context
+from shared.model import Context
 
 CLAIM = timedelta(seconds=30)
-ASK_AGAIN = 30.0
 ANSWER_MOST = 500
+"""Events that one ask can bring."""
+
+DEFERRED_MOST = 200
+"""Messages that wait until the topic was read as far; what is dropped is announced again daily."""
 
 log = structlog.get_logger("telar.repair")
 
 
-class Deadlines:
-    """Sends a `Tick` to every aggregate whose `due` has come; every replica looks."""
+class Progress:
+    """Whether a group has read a topic as far as it went when that was first asked."""
 
-    def __init__(
-        self, store: Store, clock: Clock, writer: Writer, aggregates: Sequence[Aggregate[Any]]
-    ) -> None:
-        self.store, self.clock, self.writer = store, clock, writer
-        self.aggregates = [aggregate for aggregate in aggregates if aggregate.due is not None]
+    def __init__(self, bus: Bus, group: str) -> None:
+        self._bus, self._group = bus, group
+        self._wanted: dict[str, dict[Place, int]] = {}
 
-    async def run(self, every: float = 0.25) -> None:
-        """Look several times a second; what fails comes again when its claim is over."""
-        while True:
-            await asyncio.sleep(every)
-            try:
-                for aggregate in self.aggregates:
-                    await self.look(aggregate)
-            except (StoreError, Problem):
-                continue
-
-    async def look(self, aggregate: Aggregate[Any]) -> int:
-        """Tick what is due of one aggregate; how many there were."""
-        at = self.clock.now()
-        works = []
-        for document in await self.store.before(aggregate.name, "due", at, 100):
-            doc_id, due = document["_id"], document["due"]
-            if await self.store.move(aggregate.name, doc_id, "due", due, at + CLAIM):
-                cause = f"tick/{aggregate.name}/{doc_id}/{due.isoformat()}"
-                context = Context(at=at, actor="clock", cause=cause, correlation=cause)
-                works.append(TickWork(context, aggregate, doc_id))
-        if works:
-            self.writer.submit(works)
-            await asyncio.gather(*(work.future for work in works), return_exceptions=True)
-            metrics.TICKS.labels(aggregate.name).inc(len(works))
-        return len(works)
+    async def reached(self, name: str, topic: str) -> bool:
+        """Until then what is missing may yet come by itself."""
+        now = await self._bus.progress(self._group, topic)
+        ends = {place: end for place, (_, end) in now.items()}
+        wanted = self._wanted.setdefault(name, ends)
+        if any(noted < min(wanted.get(place, 0), end) for place, (noted, end) in now.items()):
+            return False
+        del self._wanted[name]
+        return True
 
 
 class Repair:
-    """Retries parked keys, asks for what is missing, and answers when asked."""
+    """What one consuming service does about its own gaps."""
 
-    def __init__(self, name: str, store: Store, bus: Bus, clock: Clock, writer: Writer) -> None:
-        self.name, self.store, self.bus, self.clock = name, store, bus, clock
+    def __init__(self, group: str, store: Store, bus: Bus, clock: Clock, writer: Writer) -> None:
+        self.group, self.store, self.bus, self.clock = group, store, bus, clock
         self.writer = writer
-        self.publisher: Publisher | None = None
-        self.intake: Intake | None = None
+        self._progress = Progress(bus, group)
+        self._heard: deque[tuple[int, Heads]] = deque(maxlen=DEFERRED_MOST)
+        self._count = 0
         self._producer: Producer | None = None
-        self._answered: OrderedDict[tuple[str, int], float] = OrderedDict()
+
+    def hear(self, message: Heads) -> None:
+        """Compare these soon."""
+        self._count += 1
+        self._heard.append((self._count, message))
 
     async def run(self, every: float = 0.5) -> None:
-        """Look at what is parked a few times a second."""
+        """Look at what is parked and what was heard a few times a second."""
         while True:
             await asyncio.sleep(every)
             try:
                 await self.look()
+                await self.listen()
             except (StoreError, BusError, Problem):
                 continue
 
@@ -88,61 +82,93 @@ class Repair:
         """Retry or ask for each parked key whose next attempt has come."""
         at = self.clock.now()
         for parked in await self.store.before(parking.COLLECTION, "next_attempt", at, 50):
-            was, doc_id = parked["next_attempt"], parked["_id"]
-            if not await self.store.move(
-                parking.COLLECTION, doc_id, "next_attempt", was, at + CLAIM
-            ):
+            place = Instant(parking.COLLECTION, parked["_id"], "next_attempt")
+            if not await self.store.move(place, parked["next_attempt"], at + CLAIM):
                 continue
-            if parked["reason"] == "gap":
-                await self._ask(parked)
-            cause = f"retry/{doc_id}/{at.isoformat()}"
-            context = Context(at=at, actor="service", cause=cause, correlation=cause)
-            work = Drain(context, parked["topic"], parked["key"])
+            if parked["reason"] == "gap" and not await self._ask(parked):
+                await self.store.move(place, at + CLAIM, at + timedelta(seconds=2))
+                continue
+            cause = f"retry/{parked['_id']}/{at.isoformat()}"
+            work = Drain(self._context(cause), parked["topic"], parked["key"])
             self.writer.submit([work])
             await asyncio.gather(work.future, return_exceptions=True)
-        for why in ("gap", "failed", "dead"):
+        for why in ("gap", "failed", "dead", "fork"):
             waiting = await self.store.count(parking.COLLECTION, {"reason": why}, None)
             metrics.PARKED.labels(why).set(waiting)
 
-    async def _ask(self, parked: dict[str, Any]) -> None:
+    async def listen(self) -> None:
+        """Compare the heads that were heard with our positions, once we have read as far."""
+        while self._heard:
+            number, message = self._heard[0]
+            if not await self._progress.reached(f"heard/{number}", message.topic):
+                return
+            if self._heard and self._heard[0][0] == number:
+                self._heard.popleft()
+            await self._compare(message)
+
+    async def _compare(self, message: Heads) -> None:
+        there = await self.store.some(streams.COLLECTION, [head.key for head in message.heads])
+        works = []
+        for head in message.heads:
+            stream = there.get(head.key) or streams.fresh(head.key)
+            level = streams.applied(stream, message.topic) == (head.sequence, head.digest)
+            if message.asked is None and level and not streams.is_parked(stream, message.topic):
+                continue
+            context = self._context(f"head/{message.topic}/{head.key}/{head.sequence}")
+            works.append(Hear(context, message.topic, head, message.asked))
+        self.writer.submit(works)
+        for work in works:
+            if await work.future == "ahead" and message.asked is None:
+                await self._doubt(message.topic, work.head.key)
+
+    async def _doubt(self, topic: str, key: str) -> None:
+        """The publisher seems to know less than we do: ask where it is."""
+        position, _ = await self._position(topic, key)
+        await self._send(
+            Ask(
+                at=self.clock.now(),
+                topic=topic,
+                key=key,
+                first=position + 1,
+                last=position,
+                known=position,
+            )
+        )
+
+    async def _ask(self, parked: Document) -> bool:
+        """Ask for what is missing; False while it may yet come by itself."""
         topic, key = parked["topic"], parked["key"]
-        if self.intake is not None and self.intake.lags(topic):
-            return
-        stream = await self.store.get("streams", key) or {"in": {}}
-        position = stream["in"].get(parked["_id"].split("/")[0], (0, ""))[0]
-        first = parked["events"][0]["sequence"] if parked["events"] else position + ANSWER_MOST
-        ask = {"kind": "ask", "topic": topic, "key": key, "from": position + 1, "to": first}
-        record = Outgoing(CONTROL, f"{topic}/{key}".encode(), orjson.dumps(ask))
+        if not await self._progress.reached(parked["_id"], topic):
+            return False
+        position, _ = await self._position(topic, key)
+        held = parked["events"]
+        last = held[0]["sequence"] - 1 if held else position + ANSWER_MOST
+        known = max(position, parked["known"])
+        await self._send(
+            Ask(
+                at=self.clock.now(),
+                topic=topic,
+                key=key,
+                first=position + 1,
+                last=last,
+                known=known,
+            )
+        )
+        metrics.GAPS_ASKED.labels(topic).inc()
+        log.warning("gap.asked", topic=topic, first=position + 1, last=last)
+        return True
+
+    async def _position(self, topic: str, key: str) -> tuple[int, str]:
+        stream = await self.store.get(streams.COLLECTION, key) or streams.fresh(key)
+        return streams.applied(stream, topic)
+
+    async def _send(self, message: Message) -> None:
         if self._producer is None:
             self._producer = await self.bus.producer()
-        await self._producer.send([record], 5.0)
-        metrics.GAPS_ASKED.labels(topic).inc()
-        log.warning("gap.asked", topic=topic, first=position + 1, last=first)
+        await self._producer.send([outgoing(message)], 5.0)
 
-    async def answer(self, record: Record) -> None:
-        """An ask on `telar.control`: if it is for our topic, send those events again."""
-        try:
-            ask = orjson.loads(record.value or b"")
-            topic, key = str(ask["topic"]), str(ask["key"])
-            first, last = int(ask["from"]), int(ask["to"])
-        except (ValueError, KeyError, TypeError):
-            return  # anybody may write rubbish there
-        mine = topic_of(f"telar.{self.name}.x") == topic
-        if not mine or self.publisher is None or self._merged(key, first):
-            return
-        documents = await self.store.resend(topic, key, first, last, ANSWER_MOST)
-        await self.publisher.send([Envelope.from_document(event) for event in documents])
-        metrics.RESENT.inc(len(documents))
-
-    def _merged(self, key: str, first: int) -> bool:
-        """Whether the same was answered within the last half minute."""
-        now = time.monotonic()
-        while self._answered and next(iter(self._answered.values())) < now - ASK_AGAIN:
-            self._answered.popitem(last=False)
-        if (key, first) in self._answered:
-            return True
-        self._answered[key, first] = now
-        return False
+    def _context(self, cause: str) -> Context:
+        return Context(at=self.clock.now(), actor="service", cause=cause, correlation=cause)
 
     async def close(self, deadline: float) -> None:
         """Let the producer go."""

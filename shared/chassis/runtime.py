@@ -10,17 +10,45 @@ from typing import Any
 
 import structlog
 
+from shared.chassis import control, streams
 from shared.chassis.auth import Verifier
 from shared.chassis.clock import Clock
-from shared.chassis.consumer import CONTROL, Intake
-from shared.chassis.envelope import topic_of
+from shared.chassis.consumer import Intake
+from shared.chassis.control import CONTROL
+from shared.chassis.deadlines import Deadlines
+from shared.chassis.duties import Duties
+from shared.chassis.envelope import GENESIS, topic_of
+from shared.chassis.heads import ALL, RECENT, Announcer
 from shared.chassis.outbox import Publisher
-from shared.chassis.ports import Bus, BusError, Conflict, Index, Put, Store, StoreError
-from shared.chassis.repair import Deadlines, Repair
+from shared.chassis.patience import at_most
+from shared.chassis.ports import (
+    Bus,
+    BusError,
+    Conflict,
+    Document,
+    Index,
+    Put,
+    Record,
+    Store,
+    StoreError,
+)
+from shared.chassis.repair import Repair
+from shared.chassis.tail import TAIL, Tail
 from shared.chassis.writer import Writer
 from shared.model import Aggregate, Handlers
 
-OWN = ("streams", "outbox", "requests", "parked", "quarantine", "offsets", "secrets")
+OWN = (
+    "streams",
+    "outbox",
+    "requests",
+    "parked",
+    "quarantine",
+    "offsets",
+    "secrets",
+    "duties",
+    "acknowledged",
+    "audit",
+)
 
 INDEXES = (
     Index("outbox", "send_after", only="send_after"),
@@ -28,10 +56,14 @@ INDEXES = (
     Index("requests", "expires", expires=True),
     Index("parked", "next_attempt", only="next_attempt"),
     Index("parked", "reason"),
+    Index("audit", "at"),
+    Index("quarantine", "at"),
 )
 
 STALLED = 15.0
 """Seconds without a poll after which the service says that it is not ready."""
+
+DUTIES = (RECENT, ALL, TAIL)
 
 log = structlog.get_logger("telar.runtime")
 
@@ -50,30 +82,37 @@ class Runtime:
         aggregates: Sequence[Aggregate[Any]],
         indexes: Sequence[Index] = (),
         partitions: int = 6,
+        group: str = "",
     ) -> None:
-        self.name, self.store, self.bus, self.verifier = name, store, bus, verifier
+        self.name, self.group = name, group or name
+        self.store, self.bus, self.verifier = store, bus, verifier
         self.aggregates, self.partitions = aggregates, partitions
         dues = [Index(one.name, "due", only="due") for one in aggregates if one.due]
         self.indexes = [*INDEXES, *indexes, *dues]
         self.clock = Clock(store)
         self.publisher = Publisher(store, bus, self.clock)
         self.writer = Writer(store, self.clock, handlers, self.publisher.offer)
-        self.repair = Repair(name, store, bus, self.clock, self.writer)
+        self.topic = topic_of(f"telar.{name}.x")
+        self.duties = Duties(store, self.clock)
+        self.announcer = Announcer(self.topic, store, self.clock, self.publisher, self.duties)
+        self.tail = Tail(self.topic, store, bus, self.publisher)
+        self.repair = Repair(self.group, store, bus, self.clock, self.writer)
         self.intake = Intake(
-            name,
+            self.group,
             foreign_topics(name, handlers),
             store=store,
             bus=bus,
             clock=self.clock,
             writer=self.writer,
-            control=self.repair.answer,
+            control=self._hear,
         )
-        self.repair.publisher, self.repair.intake = self.publisher, self.intake
         self.deadlines = Deadlines(store, self.clock, self.writer, aggregates)
         self.in_flight: set[str] = set()
         self.secret = b""
         self.started = False
         self.stopping = False
+        self.behind = 0
+        """Keys of which Kafka knows more than this database: it was restored from a backup."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -82,32 +121,63 @@ class Runtime:
 
     async def _boot(self) -> None:
         pause = 0.1
-        while True:
-            try:
-                await self._prepare()
-                break
-            except (StoreError, BusError) as error:
-                log.warning("start.waits", error=type(error).__name__, detail=str(error)[:200])
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 3.0)
-        self._spawn("writer", self.writer.run())
-        self._spawn("publisher", self.publisher.run())
-        self._spawn("sweep", self.publisher.run_sweep())
-        self._spawn("clock", self.clock.run())
-        self._spawn("deadlines", self.deadlines.run())
-        self._spawn("repair", self.repair.run())
-        self._spawn("intake", self.intake.run())
+        while not await self._is_prepared():
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 3.0)
+        for name, loop in self._loops().items():
+            self._spawn(name, loop)
         self.started = True
         log.info("service.started")
+
+    def _loops(self) -> dict[str, Coroutine[Any, Any, None]]:
+        return {
+            "writer": self.writer.run(),
+            "publisher": self.publisher.run(),
+            "sweep": self.publisher.run_sweep(),
+            "clock": self.clock.run(),
+            "deadlines": self.deadlines.run(),
+            "repair": self.repair.run(),
+            "heads": self.announcer.run(),
+            "tail": self.tail.run(self.clock, self.duties),
+            "intake": self.intake.run(),
+        }
+
+    async def _is_prepared(self) -> bool:
+        """Everything is there, and nobody knows more of our streams than we do."""
+        try:
+            await self._prepare()
+            self.behind = len(await self.tail.ahead())
+            if self.behind:
+                log.error("start.restored", keys=self.behind, todo="docs/runbooks/adopt.md")
+                return False
+            await self.tail.lost()
+        except (StoreError, BusError) as error:
+            log.warning("start.waits", error=type(error).__name__, detail=str(error)[:200])
+            return False
+        return True
 
     async def _prepare(self) -> None:
         collections = [*OWN, *(aggregate.name for aggregate in self.aggregates)]
         await self.store.ensure(collections, self.indexes)
         await self.clock.sync()
         self.secret = await _secret(self.store)
-        topics = {topic: self.partitions for topic in self.intake.topics if topic != CONTROL}
-        own = topic_of(f"telar.{self.name}.x")
-        await self.bus.ensure({**topics, own: self.partitions, CONTROL: 1})
+        topics = dict.fromkeys((*self.intake.topics, self.topic), self.partitions)
+        await self.bus.ensure({**topics, CONTROL: 1}, passing=[CONTROL])
+        await self.duties.ensure(*DUTIES)
+
+    def _hear(self, record: Record) -> None:
+        """A message on `telar.control`: an ask for our events, or where others' streams end."""
+        match control.read(record):
+            case control.Ask() as ask:
+                self.announcer.asked(ask)
+            case control.Heads(topic=topic) as heads if topic in self.intake.topics:
+                self.repair.hear(heads)
+            case _:
+                pass  # anybody may write anything there
+
+    def head_of(self, stream: Document | None) -> tuple[int, str]:
+        """The number and hash of the last event that was given to a key."""
+        return streams.head(stream, self.topic) if stream else (0, GENESIS)
 
     def _spawn(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         async def guarded() -> None:
@@ -123,8 +193,9 @@ class Runtime:
     async def faults(self) -> list[str]:
         """Why this service is not ready; empty when it is."""
         if not self.started or self.stopping:
-            return ["stopping" if self.stopping else "starting"]
-        found = []
+            waits = "restored" if self.behind else "starting"
+            return ["stopping" if self.stopping else waits]
+        found = ["breaker"] if self.intake.is_open else []
         try:
             async with asyncio.timeout(2):
                 await self.store.time()
@@ -143,7 +214,7 @@ class Runtime:
         """Poll no more, finish or abandon by deadline, send, close: 9 seconds at the most."""
         self.stopping = True
         self.intake.stop()
-        for name in ("boot", "sweep", "clock", "deadlines", "repair"):
+        for name in ("boot", "sweep", "clock", "deadlines", "repair", "heads", "tail"):
             await self._end(name, 0.0)
         await self._end("intake", 2.5)
         self.writer.stop()
@@ -151,6 +222,7 @@ class Runtime:
         self.writer.abandon()
         self.publisher.stop()
         await self._end("publisher", 1.5)
+        await at_most(0.5, self.tail.note())
         closing = (self.publisher.close(1.0), self.repair.close(1.0), self.bus.close())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2.0):

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from shared.chassis import edge, logging
 from shared.chassis.auth import Verifier
 from shared.chassis.http import Router
-from shared.chassis.operations import operations
+from shared.chassis.operations import Check, operations
 from shared.chassis.ports import Bus, Index, Store
 from shared.chassis.runtime import Runtime
 from shared.chassis.settings import ServiceSettings
@@ -38,6 +38,7 @@ class Service:
     handlers: Handlers
     aggregates: Sequence[Aggregate[Any]]
     indexes: Sequence[Index] = field(default_factory=list)
+    check: Check | None = None
     configure: Configure | None = None
     lifespan: Lifespan | None = None
 
@@ -107,7 +108,7 @@ class Service:
         )
         edge.install(app)
         _health(app)
-        for router in [*self.routers, operations(self.name)]:
+        for router in [*self.routers, operations(self.name, self.check)]:
             _every_route_has_a_policy(router)
             app.include_router(router)
         return app

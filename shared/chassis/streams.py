@@ -48,15 +48,30 @@ def judge(stream: Document, arriving: Envelope) -> Verdict:
 
 def advance(stream: Document, arrived: Envelope) -> Document:
     """The stream after this event was applied."""
-    return _with(stream, "in", arrived.topic, (arrived.sequence, arrived.digest))
+    return place(stream, arrived.topic, arrived.sequence, arrived.digest)
+
+
+def place(stream: Document, topic: str, sequence: int, digest: str) -> Document:
+    """The stream with this as the last event applied of a topic."""
+    return _with(stream, "in", topic, (sequence, digest))
 
 
 def number(stream: Document, event: Envelope) -> tuple[Document, Envelope]:
     """Give an own event the next place of its stream."""
-    sequence, digest = stream["out"].get(short(event.topic), (0, GENESIS))
+    sequence, digest = head(stream, event.topic)
     numbered = replace(event, sequence=sequence + 1, previous=digest)
-    place = (numbered.sequence, numbered.digest)
-    return _with(stream, "out", event.topic, place), numbered
+    return take_over(stream, event.topic, numbered.sequence, numbered.digest), numbered
+
+
+def head(stream: Document, topic: str) -> tuple[int, str]:
+    """The number and hash of the last event given to this topic; 0 before the first."""
+    sequence, digest = stream["out"].get(short(topic), (0, GENESIS))
+    return sequence, digest
+
+
+def take_over(stream: Document, topic: str, sequence: int, digest: str) -> Document:
+    """The stream whose next own event follows this one."""
+    return _with(stream, "out", topic, (sequence, digest))
 
 
 def park(stream: Document, topic: str) -> Document:

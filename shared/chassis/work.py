@@ -17,6 +17,9 @@ from shared.chassis.ports import Place, Record
 from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
 
+APPLIED, FAILED = "applied", "failed"
+"""What became of an arriving event whose turn it was."""
+
 
 class Work(ABC):
     """One intent: what to load first, how to fold, and the future its caller waits on."""
@@ -39,37 +42,26 @@ class Work(ABC):
         raise error
 
 
-class CommandWork(Work):
-    """Steps from an HTTP request; the reply is stored with what it changed."""
+class Answered(Work):
+    """An intent with a caller who waits: its reply is stored with what it changed."""
 
-    def __init__(
-        self,
-        context: Context,
-        steps: Sequence[Step],
-        reply: Callable[[Any], Stored],
-        idempotency: Idempotency,
-    ) -> None:
+    def __init__(self, context: Context, idempotency: Idempotency) -> None:
         super().__init__(context)
-        self.steps, self.reply, self.idempotency = steps, reply, idempotency
-        self.expected: int | None = None
+        self.idempotency = idempotency
 
     def wanted(self) -> Sequence[Ref]:
-        """Its aggregates, and the reply that may be there already."""
-        return [self.idempotency.ref, *refs_of(self.steps)]
+        """The reply that may be there already."""
+        return [self.idempotency.ref]
 
     def fold(self, scope: Scope) -> Stored:
-        """Answer from the stored reply, or run the steps and store what they answer."""
+        """Answer from the stored reply, or act and store what that answers."""
         if (earlier := self.idempotency.earlier(scope)) is not None:
             return earlier
-        target = refs_of([next(step for step in self.steps if isinstance(step, Do))])[0]
-        scope.need([target])
-        if self.expected is not None and scope.version(target) != self.expected:
-            raise Problem(412, "edited-meanwhile")
-        run(scope, self.steps, self.context)
-        reply = self.reply(scope.read(target))
-        last = {event.key: event for event in scope.seal()}
-        places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
-        return self._store(scope, replace(reply, position=",".join(places) or None))
+        return self._store(scope, self.act(scope))
+
+    @abstractmethod
+    def act(self, scope: Scope) -> Stored:
+        """Do it; what comes back is stored and answered."""
 
     def failed(self, scope: Scope, error: Exception) -> Stored:
         """A refusal is an answer and is stored; anything else is the caller's 500."""
@@ -80,6 +72,37 @@ class CommandWork(Work):
     def _store(self, scope: Scope, reply: Stored) -> Stored:
         scope.put(self.idempotency.ref, self.idempotency.document(reply, self.context.at))
         return reply
+
+
+class CommandWork(Answered):
+    """Steps from an HTTP request."""
+
+    def __init__(
+        self,
+        context: Context,
+        steps: Sequence[Step],
+        reply: Callable[[Any], Stored],
+        idempotency: Idempotency,
+    ) -> None:
+        super().__init__(context, idempotency)
+        self.steps, self.reply = steps, reply
+        self.expected: int | None = None
+
+    def wanted(self) -> Sequence[Ref]:
+        """Its aggregates too."""
+        return [*super().wanted(), *refs_of(self.steps)]
+
+    def act(self, scope: Scope) -> Stored:
+        """Run the steps, and answer with what the first `Do` left."""
+        target = refs_of([next(step for step in self.steps if isinstance(step, Do))])[0]
+        scope.need([target])
+        if self.expected is not None and scope.version(target) != self.expected:
+            raise Problem(412, "edited-meanwhile")
+        run(scope, self.steps, self.context)
+        reply = self.reply(scope.read(target))
+        last = {event.key: event for event in scope.seal()}
+        places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
+        return replace(reply, position=",".join(places) or None)
 
 
 @dataclass
@@ -128,32 +151,44 @@ class Arrival(Work):
         stream = stream_ref(self.arrived.key)
         return [stream, *self._application.refs()]
 
+    @property
+    def key(self) -> str:
+        """The key of its stream; empty when it has no valid place."""
+        return self.arrived.key if isinstance(self.arrived, Envelope) else ""
+
     def fold(self, scope: Scope) -> str:
-        """Compare with the position; the verdict's name is the outcome."""
+        """Compare with the position; the outcome is what became of it."""
         if isinstance(self.arrived, Malformed):
             return parking.quarantine(scope, self.record, self.arrived.code, self.context.at)
-        verdict = streams.judge(stream_at(scope, stream_ref(self.arrived.key)), self.arrived)
-        if verdict is streams.Verdict.FORK:
-            return parking.quarantine(scope, self.record, "fork", self.context.at)
-        if verdict is not streams.Verdict.DUPLICATE:
-            self._take(scope, self.arrived, verdict)
-        return verdict.value
+        stream = stream_at(scope, stream_ref(self.arrived.key))
+        match streams.judge(stream, self.arrived):
+            case streams.Verdict.DUPLICATE:
+                return "duplicate"
+            case streams.Verdict.FORK:
+                other = self.arrived.to_document()
+                parking.fork(scope, self.arrived.topic, self.arrived.key, other, self.context.at)
+                return "fork"
+            case verdict:
+                return self._take(scope, self.arrived, verdict)
 
-    def _take(self, scope: Scope, arrived: Envelope, verdict: streams.Verdict) -> None:
-        stream = stream_at(scope, stream_ref(arrived.key))
-        if streams.is_parked(stream, arrived.topic):
-            parking.hold(scope, arrived, self.context.at)
-            if verdict is streams.Verdict.NEXT and parking.reason(scope, arrived) == "gap":
-                parking.drain(scope, arrived.topic, arrived.key, self._apply, self.context.at)
-        elif verdict is streams.Verdict.GAP:
-            parking.open_gap(scope, arrived, self.context.at)
-        else:
-            try:
-                self._apply(scope, arrived)
-            except Missing:
-                raise
-            except Exception as error:
-                parking.open_failure(scope, arrived, error, self.context.at)
+    def _take(self, scope: Scope, arrived: Envelope, verdict: streams.Verdict) -> str:
+        at, is_next = self.context.at, verdict is streams.Verdict.NEXT
+        if streams.is_parked(stream_at(scope, stream_ref(arrived.key)), arrived.topic):
+            parking.hold(scope, arrived, at)
+            if is_next and parking.wants_it(scope, arrived):
+                parking.drain(scope, arrived.topic, arrived.key, self._apply, at)
+            return "held"
+        if not is_next:
+            parking.open_gap(scope, arrived, at)
+            return "gap"
+        try:
+            self._apply(scope, arrived)
+        except Missing:
+            raise
+        except Exception as error:
+            parking.open_failure(scope, arrived, error, at)
+            return FAILED
+        return APPLIED
 
     def _apply(self, scope: Scope, arrived: Envelope) -> None:
         mine = self._application
@@ -178,8 +213,6 @@ class Application:
                 self._steps = self.handler(event, arrived.fact(partition))
             except Exception as error:
                 self._steps = error
-        elif event_type is None:
-            metrics.EVENTS_UNKNOWN.labels(arrived.type[:80]).inc()
 
     def refs(self) -> Sequence[Ref]:
         """The aggregates that the handler named."""
@@ -195,9 +228,12 @@ class Application:
         except Refused as refusal:
             if self.handler is None or refusal.code not in self.handler.may_refuse:
                 raise
-            metrics.REFUSED_EVENTS.labels(refusal.code).inc()
+            scope.count(metrics.REFUSED_EVENTS, refusal.code)
         else:
             attempt.join()
+        known = self.arrived.type in EVENT_TYPES
+        counter = metrics.APPLIED if known else metrics.EVENTS_UNKNOWN
+        scope.count(counter, self.arrived.type[:80])
         ref = stream_ref(self.arrived.key)
         scope.put(ref, streams.advance(stream_at(scope, ref), self.arrived))
 
@@ -228,22 +264,3 @@ class TickWork(Work):
         """Tick, if it is still there."""
         if scope.read(refs_of([self.step])[0]) is not None:
             run(scope, [self.step], self.context)
-
-
-class Drain(Work):
-    """Try the head of a parked key again, then what waits behind it."""
-
-    def __init__(self, context: Context, topic: str, key: str) -> None:
-        super().__init__(context)
-        self.topic, self.key = topic, key
-
-    def wanted(self) -> Sequence[Ref]:
-        """The positions of the key and what is held."""
-        return [stream_ref(self.key), parking.parked_ref(self.topic, self.key)]
-
-    def fold(self, scope: Scope) -> None:
-        """Apply in order as far as it goes."""
-        parking.drain(scope, self.topic, self.key, self._apply, self.context.at)
-
-    def _apply(self, scope: Scope, arrived: Envelope) -> None:
-        Application(arrived, scope.batch.handlers, -1, self.context.at).apply(scope)

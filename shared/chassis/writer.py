@@ -13,12 +13,13 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from shared.chassis import metrics
+from shared.chassis.breaker import Breaker, BreakerOpen
 from shared.chassis.clock import Clock
 from shared.chassis.contention import closure, isolate, refusal_code
 from shared.chassis.envelope import Envelope
@@ -37,7 +38,7 @@ from shared.chassis.ports import (
     UniqueViolated,
     Write,
 )
-from shared.chassis.work import Arrival, Work
+from shared.chassis.work import APPLIED, FAILED, Arrival, Work
 from shared.model import Handlers, Refused
 
 MOST_INTENTS = 500
@@ -60,6 +61,8 @@ class Writer:
         self._commands: deque[Work] = deque()
         self._arrivals: deque[Work] = deque()
         self._bell = asyncio.Event()
+        self._breaker = Breaker()
+        self._sent: list[Work] = []
         self._stopping = False
 
     def submit(self, works: Iterable[Work]) -> None:
@@ -105,7 +108,8 @@ class Writer:
                 await self._commit_all(works)
         except (TimeoutError, OutcomeUnknown) as error:
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
-            _fail_all(works, Unavailable("outcome-unknown"))
+            _fail_all(self._sent, Unavailable("outcome-unknown"))
+            _fail_all(works, Unavailable("not-ready"))  # of these nothing is written
         except (StoreError, Refused, Problem) as error:
             _fail_all(works, error)
         except Exception as error:
@@ -118,21 +122,16 @@ class Writer:
         while groups:
             group = groups.popleft()
             try:
-                left = await self._commit(group, seen)
+                parts = [await self._commit(group, seen)]
+                tries = 0
             except (Conflict, StoreUnavailable) as error:
                 metrics.CONFLICTS.inc()
+                self._sent = []
                 tries += 1
                 parts = await self._again(group, seen, tries, error)
-                groups.extendleft(reversed(parts))
-            except UniqueViolated as violated:
-                parts = isolate(group, violated)
-                groups.extendleft(reversed(parts))
-                if not parts:
-                    _refuse(group, violated)
-            else:
-                tries = 0
-                if left:
-                    groups.appendleft(left)
+            except (BreakerOpen, UniqueViolated) as error:
+                parts = _without_culprits(group, error)
+            groups.extendleft(part for part in reversed(parts) if part)
 
     async def _again(
         self, group: list[Work], seen: dict[Ref, int | None], tries: int, error: StoreError
@@ -163,6 +162,8 @@ class Writer:
             seen.clear()
             seen.update({ref: cell.was for ref, cell in batch.cells.items()})
             done = [work for work in works if work in outcomes]
+            tried = _tried(outcomes)
+            self._breaker.judge(tried)
             document = outbox_document(batch.published, self.clock.now())
             written = [work for work in done if not isinstance(outcomes[work], Exception)]
             writes = [*batch.writes(), *_offsets(written)]
@@ -170,7 +171,12 @@ class Writer:
                 writes.append(Put("outbox", document))
             if writes:
                 await transaction.write(writes)
+                self._sent = done
                 await transaction.commit()
+                self._sent = []
+        self._breaker.keep(tried)
+        for counter, labels in batch.counted:
+            counter.labels(*labels).inc()
         if document is not None:
             self.offer(document, batch.published)
         self._answer(done, outcomes, started)
@@ -241,6 +247,15 @@ def fold_one(batch: Batch, work: Work) -> Any:
     return outcome
 
 
+def _tried(outcomes: Mapping[Work, Any]) -> list[tuple[str, bool]]:
+    """The key of each event that was given to its handler, and whether that failed."""
+    return [
+        (work.record.topic + "/" + work.key, outcome == FAILED)
+        for work, outcome in outcomes.items()
+        if isinstance(work, Arrival) and outcome in (FAILED, APPLIED)
+    ]
+
+
 def _by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
     wanted: dict[str, list[str]] = {}
     for ref in refs:
@@ -264,6 +279,17 @@ def _offsets(done: list[Work]) -> list[Write]:
         )
         for place, offsets in arrived.items()
     ]
+
+
+def _without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> list[list[Work]]:
+    """What goes on, in parts, when some of a group cannot; those are answered."""
+    if isinstance(error, UniqueViolated):
+        parts = isolate(group, error)
+        if not parts:
+            _refuse(group, error)
+        return parts
+    _fail_all((work for work in group if isinstance(work, Arrival)), error)
+    return [[work for work in group if not isinstance(work, Arrival)]]
 
 
 def _refuse(group: list[Work], violated: UniqueViolated) -> None:

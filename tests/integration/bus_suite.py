@@ -63,6 +63,10 @@ async def read(consumer: Consumer, count: int) -> list[Record]:
     return found
 
 
+async def scanned(bus: Bus, topic: str, starts: Mapping[Place, int] | None = None) -> list[Record]:
+    return [one async for records in bus.scan(topic, starts) for one in records]
+
+
 async def shared_out(everything: set[Place], *members: Consumer) -> None:
     """Return when the members have all of it between them, each its own part, none nothing."""
 
@@ -106,13 +110,47 @@ class BusSuite:
         assert all(one == sorted(one) for one in numbers.values())
         assert len(set.union(*places.values())) > 1
 
-    async def test_what_is_acknowledged_is_there(self, bus: Bus, topic: str) -> None:
+    async def test_what_is_acknowledged_is_there_and_where_it_was_said_to_end(
+        self, bus: Bus, topic: str
+    ) -> None:
         await bus.ensure({topic: 3})
         async with sending(bus) as producer:
-            await producer.send(notes(topic, 100), 10)
-            assert await bus.distinct(topic) == 100
-            await producer.send(notes(topic, 101), 10)
-            assert await bus.distinct(topic) == 101
+            ends = await producer.send(notes(topic, 100), 10)
+            assert await bus.ends(topic) == ends
+            assert len(await scanned(bus, topic)) == sum(ends.values()) == 100
+            more = await producer.send(notes(topic, 101, "a"), 10)
+            assert await bus.ends(topic) == {**ends, **more}
+            assert len(more) == 1
+
+    async def test_a_scan_reads_from_the_starts_to_the_end_in_order(
+        self, bus: Bus, topic: str
+    ) -> None:
+        await bus.ensure({topic: 2})
+        assert await scanned(bus, topic) == []
+        async with sending(bus) as producer:
+            await producer.send(notes(topic, 1200), 10)
+        ends = await bus.ends(topic)
+        starts = {place: end - 3 for place, end in ends.items()}
+        found = await scanned(bus, topic, starts)
+        for place, end in ends.items():
+            offsets = [one.offset for one in found if (one.topic, one.partition) == place]
+            assert offsets == list(range(end - 3, end))
+        assert len(await scanned(bus, topic, dict.fromkeys(ends, -5))) == 1200
+
+    async def test_progress_is_what_the_group_noted_and_the_end(self, bus: Bus, topic: str) -> None:
+        await bus.ensure({topic: 1})
+        group, place = f"{topic}.readers", (topic, 0)
+        assert await bus.progress(group, topic) == {place: (0, 0)}
+        async with sending(bus) as producer, member(bus, topic) as consumer:
+            await producer.send(notes(topic, 10), 10)
+            await read(consumer, 10)
+            await consumer.commit({place: 7}, 5)
+        assert await bus.progress(group, topic) == {place: (7, 10)}
+        assert await bus.progress("nobody", topic) == {place: (0, 10)}
+
+    async def test_a_topic_that_is_not_there_has_no_end(self, bus: Bus, topic: str) -> None:
+        with pytest.raises(BusError):
+            await bus.ends(topic)
 
     async def test_a_poll_brings_five_hundred_at_most(self, bus: Bus, topic: str) -> None:
         await bus.ensure({topic: 1})
@@ -231,7 +269,7 @@ class BusSuite:
                 await producer.send(notes(topic, 1), 1.0)
             await bus.ensure({topic: 1})
             await producer.send(notes(topic, 1), 10)
-        assert await bus.distinct(topic) == 1
+        assert len(await scanned(bus, topic)) == 1
 
     async def test_topics_may_be_ensured_again_and_at_the_same_time(
         self, bus: Bus, topic: str

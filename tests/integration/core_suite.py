@@ -18,13 +18,13 @@ from tests.support.app import Running, running
 from tests.support.wait import until
 
 
-def chain(key: str, *numbers: int) -> list[Envelope]:
-    """The stream of one reader, as a publisher would have numbered it."""
+def chain(key: str, *numbers: int, branch: str = "") -> list[Envelope]:
+    """The stream of one reader, as a publisher would have numbered it; or another branch of it."""
     stream = streams.fresh(key)
     sealed: list[Envelope] = []
     for place, number in enumerate(numbers, 1):
         event = Envelope(
-            id=f"{key}-{place}",
+            id=f"{key}-{place}{branch}",
             topic="telar.shelf",
             key=key,
             sequence=0,
@@ -57,6 +57,11 @@ class CoreSuite:
     @staticmethod
     async def card(reader: Running, key: str, loans: list[int]) -> None:
         await until(lambda: reader.json(f"/cards/{key}"), lambda card: card.get("loans") == loans)
+
+    @staticmethod
+    async def parked(reader: Running) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await reader.json("/operations/reader/parked"))["items"]
+        return found
 
     @staticmethod
     async def send(bus: Bus, *records: Outgoing) -> None:
@@ -117,7 +122,7 @@ class CoreSuite:
         one, two, three = chain("eva", 1, 2, 3)
         await self.send(bus, *[encode(event) for event in (two, one, one, three, two, three)])
         await self.card(reader, "eva", [1, 2, 3])
-        assert await reader.json("/operations/reader/parked") == []
+        assert await self.parked(reader) == []
 
     async def test_a_lost_event_is_asked_for_and_sent_again(
         self,
@@ -136,8 +141,7 @@ class CoreSuite:
         for number in (1, 2, 3):
             await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": number})
         await until(
-            lambda: reader.json("/operations/reader/parked"),
-            lambda parked: [one["reason"] for one in parked] == ["gap"],
+            lambda: self.parked(reader), lambda held: [one["reason"] for one in held] == ["gap"]
         )
         monkeypatch.setattr(shelf.runtime.publisher, "send", send)
         await self.card(reader, "ana", [1, 2, 3])
@@ -150,13 +154,13 @@ class CoreSuite:
         await self.send(bus, *[encode(event) for event in (*ill, *well)])
         await self.card(reader, "well", [5, 6])
         await self.card(reader, "ill", [1])
-        parked: Any = await until(lambda: reader.json("/operations/reader/parked"), bool)
+        parked: Any = await until(lambda: self.parked(reader), bool)
         assert [(one["key"], one["code"], one["head"]) for one in parked] == [
             ("ill", "ZeroDivisionError", 2)
         ]
         mini.poison.clear()
         await self.card(reader, "ill", [1, 13, 2])
-        assert await reader.json("/operations/reader/parked") == []
+        assert await self.parked(reader) == []
 
     async def test_records_without_a_place_are_set_aside_and_the_partition_goes_on(
         self, reader: Running, bus: Bus
@@ -186,13 +190,12 @@ class CoreSuite:
             instead("ce_source", b"/telar/other"),
             instead("ce_type", b"telar.other.thing.v1"),
             instead("ce_specversion", b"0.3"),
-            instead("ce_previous", b"f" * 64),
         ]
         await self.send(bus, *broken, good)
         await self.card(reader, "zoe", [7])
         backlog = (await reader.json("/operations/reader"))["backlog"]
         assert backlog["quarantined"] == len(broken)
-        assert await reader.json("/operations/reader/parked") == []
+        assert await self.parked(reader) == []
 
     async def test_a_future_version_is_read_and_an_unknown_type_moves_the_position(
         self, reader: Running, bus: Bus
@@ -219,7 +222,7 @@ class CoreSuite:
         (event,) = chain("gil", 1)
         bad = Envelope.from_document({**event.to_document(), "value": b'{"reader_id": 7}'})
         await self.send(bus, encode(bad))
-        parked: Any = await until(lambda: reader.json("/operations/reader/parked"), bool)
+        parked: Any = await until(lambda: self.parked(reader), bool)
         assert [(one["key"], one["code"]) for one in parked] == [("gil", "ValidationError")]
 
     async def test_it_counts_what_was_published_and_applied(
@@ -233,4 +236,5 @@ class CoreSuite:
         )
         theirs = await reader.json("/operations/reader")
         assert ours["published"] == theirs["applied"] == {"shelf": 3}
-        assert ours["in_kafka"] == 3
+        topic = await shelf.json("/operations/shelf/topic")
+        assert topic == {"records": 3, "distinct": 3, "missing": [], "ahead": []}

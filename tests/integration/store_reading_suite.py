@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.chassis.ports import Conflict, Document, Index, Put, Store
+from shared.chassis.ports import Conflict, Document, Index, Instant, Put, Store
 from tests.integration.store_suite import NOON, new, newer, save
 
 HOUR = timedelta(hours=1)
+DUE = Instant("people", "ana", "due")
 
 
 def ids(documents: list[Document]) -> list[str]:
@@ -76,6 +77,12 @@ class ReadSuite:
         assert ids(await store.page("people", where, sort="_id", after=None, limit=9)) == expected
         assert await store.count("people", where, None) == len(expected)
 
+    async def test_some_are_found_and_the_others_are_not_there(self, store: Store) -> None:
+        await save(store, *(new(name, n=1) for name in "abc"))
+        found = await store.some("people", ["c", "nobody", "a"])
+        assert found == {name: {"_id": name, "version": 1, "n": 1} for name in "ac"}
+        assert await store.some("people", []) == {}
+
     async def test_the_oldest_instants_come_first_and_none_of_the_future(
         self, store: Store
     ) -> None:
@@ -87,19 +94,20 @@ class ReadSuite:
     async def test_of_many_that_move_an_instant_one_wins(self, store: Store) -> None:
         await save(store, new("ana", due=NOON))
         moves = [
-            store.move("people", "ana", "due", NOON, NOON + number * HOUR) for number in range(1, 6)
+            store.move(DUE, NOON, NOON + number * HOUR, {"n": number}) for number in range(1, 6)
         ]
         won = await asyncio.gather(*moves)
         assert sum(won) == 1
-        found = await store.get("people", "ana")
-        assert found == {"_id": "ana", "version": 1, "due": NOON + (won.index(True) + 1) * HOUR}
-        assert not await store.move("people", "nobody", "due", NOON, NOON)
+        number = won.index(True) + 1
+        moved = {"_id": "ana", "version": 1, "due": NOON + number * HOUR, "n": number}
+        assert await store.get("people", "ana") == moved
+        assert not await store.move(Instant("people", "nobody", "due"), NOON, NOON)
 
     async def test_a_moved_instant_is_in_the_way_of_who_read_it_before(self, store: Store) -> None:
         await save(store, new("ana", due=NOON))
         async with store.transaction() as transaction:
             await transaction.load({"people": ["ana"]})
-            assert await store.move("people", "ana", "due", NOON, NOON + HOUR)
+            assert await store.move(DUE, NOON, NOON + HOUR)
             with pytest.raises(Conflict):
                 await transaction.write([newer("ana", 1)])
 

@@ -11,7 +11,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from deploy.local.servers import Servers
-from shared.chassis import mongo
+from shared.chassis.mongo import transaction as mongo_transaction
 from shared.chassis.mongo import MongoStore, MongoTransaction
 from shared.chassis.ports import Conflict, OutcomeUnknown, StoreUnavailable
 from tests.integration.store_reading_suite import ReadSuite
@@ -54,7 +54,7 @@ class TestMongoStore(WriteSuite, ReadSuite):
     def silence(self, wire: Proxy, monkeypatch: pytest.MonkeyPatch) -> Silence:
         @asynccontextmanager
         async def silence() -> AsyncIterator[None]:
-            monkeypatch.setattr(mongo, "COMMIT_DEADLINE", 0.7)
+            monkeypatch.setattr(mongo_transaction, "COMMIT_DEADLINE", 0.7)
             async with wire.silence():
                 yield
 
@@ -100,7 +100,7 @@ async def test_a_commit_without_an_answer_is_sent_again_alone_and_only_so_long(
         await commit_and_hear_nothing(transaction)
     assert sent == lost + 1
     sent, lost = 0, 1000
-    monkeypatch.setattr(mongo, "COMMIT_DEADLINE", 0.5)
+    monkeypatch.setattr(mongo_transaction, "COMMIT_DEADLINE", 0.5)
     async with store.transaction() as transaction:
         await transaction.write([newer("ana", 1)])
         with pytest.raises(OutcomeUnknown):

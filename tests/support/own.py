@@ -1,9 +1,12 @@
 """A test's own topics and groups on the shared Kafka: every name gets a prefix on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from shared.chassis.ports import Bus, Consumer, Offsets, Outgoing, Place, Producer, Record
+
+T = TypeVar("T")
 
 
 class OwnBus:
@@ -24,11 +27,28 @@ class OwnBus:
         consumer = await self._bus.consumer(self._prefix + group, names, mine)
         return _OwnConsumer(consumer, self._prefix)
 
-    async def ensure(self, topics: Mapping[str, int]) -> None:
-        await self._bus.ensure({self._prefix + name: count for name, count in topics.items()})
+    async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
+        mine = {self._prefix + name: count for name, count in topics.items()}
+        await self._bus.ensure(mine, [self._prefix + name for name in passing])
 
-    async def distinct(self, topic: str) -> int:
-        return await self._bus.distinct(self._prefix + topic)
+    async def ends(self, topic: str) -> dict[Place, int]:
+        return self._mine(await self._bus.ends(self._prefix + topic))
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        return self._mine(await self._bus.progress(self._prefix + group, self._prefix + topic))
+
+    async def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        theirs = _prefixed(starts or {}, self._prefix)
+        async for found in self._bus.scan(self._prefix + topic, theirs):
+            yield [self._own(one) for one in found]
+
+    def _mine(self, found: Mapping[Place, T]) -> dict[Place, T]:
+        return {(name.removeprefix(self._prefix), n): one for (name, n), one in found.items()}
+
+    def _own(self, record: Record) -> Record:
+        return replace(record, topic=record.topic.removeprefix(self._prefix))
 
     async def ping(self) -> None:
         await self._bus.ping()
@@ -45,9 +65,10 @@ class _OwnProducer:
     def __init__(self, producer: Producer, prefix: str) -> None:
         self._producer, self._prefix = producer, prefix
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
         mine = [replace(record, topic=self._prefix + record.topic) for record in records]
-        await self._producer.send(mine, deadline)
+        acknowledged = await self._producer.send(mine, deadline)
+        return {(name.removeprefix(self._prefix), n): at for (name, n), at in acknowledged.items()}
 
     async def close(self, deadline: float) -> None:
         await self._producer.close(deadline)

@@ -1,7 +1,8 @@
 """A Kafka cluster in memory: partitions, groups, offsets, and what goes wrong with them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle
 from zlib import crc32
@@ -21,13 +22,13 @@ class MemoryProducer:
     def __init__(self, bus: "MemoryBus") -> None:
         self._bus = bus
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
         """All of them are in their partitions, or `BusError` and perhaps some are."""
         async with self._bus.faults.around("send"):
             for record in records:
                 if not self._bus.places(record.topic):
                     raise BusError(f"no topic {record.topic}")
-            self._bus.append(records)
+            return self._bus.append(records)
 
     async def close(self, deadline: float) -> None:
         """Nothing to let go of."""
@@ -145,7 +146,7 @@ class MemoryBus:
             self._deal(group)
             return member
 
-    async def ensure(self, topics: Mapping[str, int]) -> None:
+    async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
         """Make the topics that are missing."""
         async with self.faults.around("ensure"):
             for topic, partitions in topics.items():
@@ -154,9 +155,26 @@ class MemoryBus:
             for group in self._members:
                 self._deal(group)
 
-    async def distinct(self, topic: str) -> int:
-        """How many distinct (key, `ce_sequence`) stand in a topic."""
-        return len({(one.key, dict(one.headers).get("ce_sequence")) for one in self.records(topic)})
+    async def ends(self, topic: str) -> dict[Place, int]:
+        """The offset that the next record of each partition will have."""
+        async with self.faults.around("ends"):
+            if not self.places(topic):
+                raise BusError(f"no topic {topic}")
+            return {place: len(self.logs[place]) for place in self.places(topic)}
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        """By partition the offset that the group noted, and the end."""
+        ends = await self.ends(topic)
+        return {place: (self.offsets.get((group, place), 0), end) for place, end in ends.items()}
+
+    async def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        """Read a topic from these offsets to its end now."""
+        for place, end in (await self.ends(topic)).items():
+            start = max((starts or {}).get(place, 0), 0)
+            if found := self.logs[place][start:end]:
+                yield list(found)
 
     async def ping(self) -> None:
         """Whether it answers."""
@@ -175,8 +193,10 @@ class MemoryBus:
         """The partitions of a topic."""
         return sorted(place for place in self.logs if place[0] == topic)
 
-    def append(self, records: Sequence[Outgoing]) -> None:
-        """Write these to the ends of their partitions."""
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+        """Write these to the ends of their partitions; where those are then said to be."""
+        sent_to = Counter(self.place_of(one, self.places(one.topic)) for one in records)
+        ends = {place: len(self.logs[place]) + count for place, count in sent_to.items()}
         changes, self._twists = self._twists[:1], self._twists[1:]
         for change in changes:
             records = change(list(records))
@@ -187,6 +207,7 @@ class MemoryBus:
             log.append(Record(*place, len(log), sent.key, sent.value, sent.headers))
         self._news.set()
         self._news = asyncio.Event()
+        return ends
 
     def place_of(self, sent: Outgoing, places: Sequence[Place]) -> Place:
         """The key decides the partition."""

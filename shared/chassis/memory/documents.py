@@ -79,7 +79,7 @@ def _same(left: Any, right: Any) -> bool:
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 
-def place(document: Document, sort: str) -> tuple[bool, Any, str]:
+def order(document: Document, sort: str) -> tuple[bool, Any, str]:
     """What documents are ordered by: null first, then the value, then the id."""
     value = next(at(document, sort), None)
     return value is not None, value, document["_id"]

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.chassis.memory.documents import has, matches, place, stored
+from shared.chassis.memory.documents import has, matches, order, stored
 from shared.chassis.memory.faults import Faults
 from shared.chassis.memory.transaction import Key, MemoryTransaction
-from shared.chassis.ports import Document, Index, StoreUnavailable
+from shared.chassis.ports import Document, Index, Instant, StoreUnavailable
 
 Data = Mapping[str, Mapping[str, Document]]
 """Never changed in place: a commit makes a new one, so a snapshot is a reference."""
@@ -44,6 +44,12 @@ class MemoryStore:
             found = self.committed((collection, doc_id))
             return None if found is None else stored(found)
 
+    async def some(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist among these ids."""
+        async with self.faults.around("some"):
+            found = {doc_id: self.committed((collection, doc_id)) for doc_id in ids}
+            return {doc_id: stored(one) for doc_id, one in found.items() if one is not None}
+
     async def page(
         self,
         collection: str,
@@ -56,10 +62,10 @@ class MemoryStore:
         """Documents that equal `where`, by (sort, _id), those without the sort field first."""
         async with self.faults.around("page"):
             found = [row for row in self.all(collection) if matches(row, where)]
-            found.sort(key=lambda row: place(row, sort))
+            found.sort(key=lambda row: order(row, sort))
             if after is not None:
                 last = (after[0] is not None, stored(after[0]), after[1])
-                found = [row for row in found if place(row, sort) > last]
+                found = [row for row in found if order(row, sort) > last]
             return found[:limit]
 
     async def before(
@@ -69,18 +75,19 @@ class MemoryStore:
         async with self.faults.around("before"):
             rows = [row for row in self.all(collection) if isinstance(row.get(field), datetime)]
             past = [row for row in rows if row[field] <= stored(moment)]
-            return sorted(past, key=lambda row: place(row, field))[:limit]
+            return sorted(past, key=lambda row: order(row, field))[:limit]
 
     async def move(
-        self, collection: str, doc_id: str, field: str, was: datetime, to: datetime
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
     ) -> bool:
-        """Set an instant if it still is `was`."""
+        """Set an instant, and `also` these fields, if it still is `was`."""
         async with self.faults.around("move"):
-            await self._free((collection, doc_id))
-            found = self.committed((collection, doc_id))
-            if found is None or found.get(field) != stored(was):
+            key = place.collection, place.id
+            await self._free(key)
+            found = self.committed(key)
+            if found is None or found.get(place.field) != stored(was):
                 return False
-            self.apply({(collection, doc_id): {**found, field: stored(to)}})
+            self.apply({key: {**found, place.field: stored(to), **stored(dict(also or {}))}})
             return True
 
     async def clear(self, collection: str, ids: Sequence[str], field: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.chassis.memory import MemoryBus, MemoryStore
-from tests.integration.core_suite import CoreSuite
+from tests.integration.repair_suite import RepairSuite
 
 
 class Ticking(MemoryStore):
@@ -17,7 +17,7 @@ class Ticking(MemoryStore):
         return datetime.fromtimestamp(time.time(), UTC)
 
 
-class TestCoreInMemory(CoreSuite):
+class TestCoreInMemory(RepairSuite):
     @pytest.fixture
     def keys(self, tmp_path: Path) -> Path:
         return tmp_path / "keys"

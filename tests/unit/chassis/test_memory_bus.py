@@ -48,18 +48,18 @@ class Scattering(MemoryBus):
 
 
 class Inverting(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> None:
-        super().append(records[::-1])
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+        return super().append(records[::-1])
 
 
 class Losing(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> None:
-        super().append(records[:-1])
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+        return super().append(records[:-1])
 
 
 class Stripping(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> None:
-        super().append([Outgoing(one.topic, one.key, one.value) for one in records])
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+        return super().append([Outgoing(one.topic, one.key, one.value) for one in records])
 
 
 class Dealing(MemoryBus):
@@ -68,6 +68,18 @@ class Dealing(MemoryBus):
     def _deal(self, group: str) -> None:
         for one in self._members[group]:
             one.assign({place for topic in one.topics for place in self.places(topic)})
+
+
+class FromTheStart(MemoryBus):
+    async def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        yield self.records(topic)
+
+
+class Hopeful(MemoryBus):
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        return {place: (end, end) for place, end in (await self.ends(topic)).items()}
 
 
 class Sulking(MemoryBus):
@@ -80,12 +92,13 @@ class Sulking(MemoryBus):
 class Sulker(MemoryProducer):
     broken = False
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
         if self.broken:
             raise BusError("as before")
         self.broken = True
-        await super().send(records, deadline)
+        acknowledged = await super().send(records, deadline)
         self.broken = False
+        return acknowledged
 
 
 class Unpaged(MemoryConsumer):
@@ -116,7 +129,9 @@ LOWER = "test_a_member_starts_at_the_lower_of_the_noted_and_the_stored_offset"
 BREAKAGES: list[tuple[type[MemoryBus], str, dict[str, Any]]] = [
     (Scattering, "test_what_has_one_key_keeps_its_order_and_its_partition", {}),
     (Inverting, "test_what_has_one_key_keeps_its_order_and_its_partition", {}),
-    (Losing, "test_what_is_acknowledged_is_there", {}),
+    (Losing, "test_what_is_acknowledged_is_there_and_where_it_was_said_to_end", {}),
+    (FromTheStart, "test_a_scan_reads_from_the_starts_to_the_end_in_order", {}),
+    (Hopeful, "test_progress_is_what_the_group_noted_and_the_end", {}),
     (Stripping, "test_a_record_arrives_whole", {}),
     (Dealing, "test_two_members_share_the_partitions_and_one_takes_over", {}),
     (Sulking, "test_a_missing_topic_is_an_error_and_hurts_nobody_else", {}),

@@ -12,6 +12,7 @@ from shared.chassis.memory import MemoryStore
 from shared.chassis.memory.transaction import Key, MemoryTransaction
 from shared.chassis.ports import (
     Document,
+    Instant,
     OutcomeUnknown,
     Put,
     StoreError,
@@ -120,10 +121,22 @@ class UnsteadyPages(MemoryStore):
 
 class EverybodyWins(MemoryStore):
     async def move(
-        self, collection: str, doc_id: str, field: str, was: datetime, to: datetime
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
     ) -> bool:
-        await super().move(collection, doc_id, field, was, to)
+        await super().move(place, was, to, also)
         return True
+
+
+class OnlyTheInstant(MemoryStore):
+    async def move(
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
+    ) -> bool:
+        return await super().move(place, was, to)
+
+
+class Everybody(MemoryStore):
+    async def some(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        return {row["_id"]: row for row in self.all(collection)}
 
 
 class WholeCommits(MemoryStore):
@@ -148,6 +161,8 @@ BREAKAGES = [
     (LeakyStore, "test_a_document_comes_back_as_it_is_kept"),
     (UnsteadyPages, "test_a_page_is_in_order_of_the_field_and_then_the_id"),
     (EverybodyWins, "test_of_many_that_move_an_instant_one_wins"),
+    (OnlyTheInstant, "test_of_many_that_move_an_instant_one_wins"),
+    (Everybody, "test_some_are_found_and_the_others_are_not_there"),
     (WholeCommits, "test_a_stretch_of_a_stream_comes_by_sequence_whatever_commit_it_is_in"),
 ]
 

@@ -1,0 +1,57 @@
+"""A publisher restored from an old backup takes over what Kafka knows of its streams."""
+
+from collections.abc import Mapping
+
+import uuid_utils
+
+from shared.chassis import streams
+from shared.chassis.envelope import Envelope
+from shared.chassis.outbox import COLLECTION as OUTBOX
+from shared.chassis.ports import Bus, Document, Put, Store
+from shared.chassis.tail import events_of, unknown
+from shared.model import Frozen
+
+
+class Adopted(Frozen):
+    """How many keys go on behind Kafka's last event, and how many events that were unknown."""
+
+    keys: int
+    events: int
+
+
+async def adopt_topic(topic: str, store: Store, bus: Bus) -> Adopted:
+    """Go on behind Kafka's last events, so that no number is given twice.
+
+    The states know nothing of those events; they are kept in the outbox, to be sent again.
+    """
+    by_key: dict[str, dict[int, Envelope]] = {}
+    async for records in bus.scan(topic):
+        for _, event in events_of(records):
+            by_key.setdefault(event.key, {})[event.sequence] = event
+    last = {key: events[max(events)] for key, events in by_key.items()}
+    newer = await unknown(store, topic, last)
+    taken = [await _take_over(store, last[key], by_key[key]) for key in newer]
+    return Adopted(keys=len(newer), events=sum(taken))
+
+
+async def _take_over(store: Store, last: Envelope, events: Mapping[int, Envelope]) -> int:
+    async with store.transaction() as transaction:
+        loaded = await transaction.load({streams.COLLECTION: [last.key]})
+        was = loaded.get(streams.COLLECTION, {}).get(last.key)
+        stream, version = was or streams.fresh(last.key), was["version"] if was else None
+        ours, _ = streams.head(stream, last.topic)
+        kept = [one for number, one in sorted(events.items()) if number > ours] or [last]
+        moved = streams.take_over(stream, last.topic, last.sequence, last.digest)
+        stream_put = Put(streams.COLLECTION, {**moved, "version": (version or 0) + 1}, version)
+        await transaction.write([stream_put, Put(OUTBOX, _taken(kept))])
+        await transaction.commit()
+    return len(kept)
+
+
+def _taken(events: list[Envelope]) -> Document:
+    """As a commit whose events were sent."""
+    return {
+        "_id": str(uuid_utils.uuid7()),
+        "at": events[0].at,
+        "events": [event.to_document() for event in events],
+    }

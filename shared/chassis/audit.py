@@ -1,0 +1,81 @@
+"""What an operator did, why, and what came of it: written in the transaction that does it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.chassis.fold import Ref, Scope
+from shared.chassis.ports import Conflict, Document, Put, Store
+from shared.chassis.replies import Idempotency, Stored
+from shared.chassis.work import Answered
+from shared.model import Context, Frozen
+
+COLLECTION = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operator's command: in whose name, once per idempotency key, and for what reason."""
+
+    context: Context
+    idempotency: Idempotency
+    action: str
+    reason: str
+
+    @property
+    def ref(self) -> Ref:
+        """The place of its entry; a repeat has the same."""
+        return Ref(COLLECTION, self.context.new_id("audit"))
+
+    def note(self, scope: Scope, subject: str, outcome: str) -> None:
+        """Enter it with what else the intent changes."""
+        scope.put(self.ref, self._entry(subject, outcome))
+
+    async def write(self, store: Store, subject: str, outcome: str) -> None:
+        """Enter it by itself; a repeat finds it there."""
+        with suppress(Conflict):
+            async with store.transaction() as transaction:
+                entry = {**self._entry(subject, outcome), "version": 1}
+                await transaction.write([Put(COLLECTION, entry)])
+                await transaction.commit()
+
+    def _entry(self, subject: str, outcome: str) -> Document:
+        return {
+            "_id": self.ref.id,
+            "at": self.context.at,
+            "actor": self.context.actor,
+            "action": self.action,
+            "subject": subject,
+            "reason": self.reason,
+            "outcome": outcome,
+            "correlation": self.context.correlation,
+        }
+
+
+class Entry(Frozen):
+    """One thing that an operator did."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    outcome: str
+
+
+class Noted(Answered):
+    """An order that was carried out already: its entry and its reply."""
+
+    def __init__(self, asked: Asked, subject: str, outcome: str, done: Frozen) -> None:
+        super().__init__(asked.context, asked.idempotency)
+        self.asked, self.subject, self.outcome, self.done = asked, subject, outcome, done
+
+    def wanted(self) -> Sequence[Ref]:
+        """The place of the entry too."""
+        return [*super().wanted(), self.asked.ref]
+
+    def act(self, scope: Scope) -> Stored:
+        """Enter it and answer."""
+        self.asked.note(scope, self.subject, self.outcome)
+        return Stored(200, self.done.model_dump_json().encode())

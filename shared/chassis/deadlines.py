@@ -1,0 +1,79 @@
+"""Deadlines: an aggregate whose `due` has come gets a `Tick`; every replica looks."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from shared.chassis import metrics
+from shared.chassis.clock import Clock
+from shared.chassis.errors import Problem
+from shared.chassis.ports import Document, Instant, Store, StoreError
+from shared.chassis.work import TickWork
+from shared.chassis.writer import Writer
+from shared.model import Aggregate, Context
+
+CLAIM, CLAIM_MOST = timedelta(seconds=30), timedelta(hours=1)
+"""A claimed deadline comes again after this, doubling, if its tick failed or changed nothing."""
+
+ATTEMPTS = 8
+DEAD = datetime(9999, 1, 1, tzinfo=UTC)
+"""The `due` of what failed so often; any later change of the aggregate sets its own again."""
+
+log = structlog.get_logger("telar.deadlines")
+
+
+class Deadlines:
+    """Looks for what is due, claims it, and ticks it."""
+
+    def __init__(
+        self, store: Store, clock: Clock, writer: Writer, aggregates: Sequence[Aggregate[Any]]
+    ) -> None:
+        self.store, self.clock, self.writer = store, clock, writer
+        self.aggregates = [aggregate for aggregate in aggregates if aggregate.due is not None]
+
+    async def run(self, every: float = 0.25) -> None:
+        """Look several times a second; what fails comes again when its claim is over."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                for aggregate in self.aggregates:
+                    await self.look(aggregate)
+            except (StoreError, Problem):
+                continue
+
+    async def look(self, aggregate: Aggregate[Any]) -> int:
+        """Tick what is due of one aggregate; how many there were."""
+        at = self.clock.now()
+        found = await self.store.before(aggregate.name, "due", at, 100)
+        works = [
+            self._tick(aggregate, document, at)
+            for document in found
+            if await self._claim(aggregate, document, at)
+        ]
+        if works:
+            self.writer.submit(works)
+            await asyncio.gather(*(work.future for work in works), return_exceptions=True)
+            metrics.TICKS.labels(aggregate.name).inc(len(works))
+        return len(works)
+
+    async def _claim(self, aggregate: Aggregate[Any], document: Document, at: datetime) -> bool:
+        # The state of a tick that did something is written without `ticks`: it counts in a row.
+        ticks = document.get("ticks", 0)
+        is_dead = ticks >= ATTEMPTS
+        to = DEAD if is_dead else at + min(CLAIM * 2**ticks, CLAIM_MOST)
+        place = Instant(aggregate.name, document["_id"], "due")
+        mine = await self.store.move(place, document["due"], to, {"ticks": ticks + 1})
+        if mine and is_dead:
+            log.error("deadline.dead", aggregate=aggregate.name, ticks=ticks)
+            metrics.DEADLINES_DEAD.labels(aggregate.name).inc()
+        return mine and not is_dead
+
+    @staticmethod
+    def _tick(aggregate: Aggregate[Any], document: Document, at: datetime) -> TickWork:
+        doc_id = document["_id"]
+        cause = f"tick/{aggregate.name}/{doc_id}/{document['due'].isoformat()}"
+        context = Context(at=at, actor="clock", cause=cause, correlation=cause)
+        return TickWork(context, aggregate, doc_id)

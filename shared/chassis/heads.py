@@ -1,0 +1,159 @@
+"""Where own streams end: announced to every subscriber, and answered to whoever asks.
+
+A head above a subscriber's position is a gap like any other, so that a lost last event of a
+quiet key is found too; one below it means that the publisher has lost what it once said.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from shared.chassis import metrics, streams
+from shared.chassis.clock import Clock
+from shared.chassis.control import MOST_HEADS, Ask, Head, Heads, outgoing
+from shared.chassis.duties import Duties
+from shared.chassis.envelope import Envelope
+from shared.chassis.errors import Problem
+from shared.chassis.outbox import COLLECTION as OUTBOX
+from shared.chassis.outbox import Publisher
+from shared.chassis.ports import BusError, Document, Store, StoreError
+from shared.chassis.repair import ANSWER_MOST
+
+RECENT, ALL = "heads-recent", "heads-all"
+"""The two duties: keys changed since the last time, and every key."""
+
+EVERY, EVERY_ALL = timedelta(minutes=1), timedelta(days=1)
+QUIET = timedelta(seconds=10)
+"""Of a key that changes now the next event itself shows a gap."""
+
+OVERLAP = timedelta(seconds=60)
+"""An outbox document may become visible so long after its id was made."""
+
+ASK_AGAIN = 30.0
+"""The same ask is answered once in so many seconds."""
+
+_COMMITS, _ASKS, _MOST_KEYS = 200, 1000, 20_000
+
+log = structlog.get_logger("telar.heads")
+
+
+class Announcer:
+    """Says where the streams of one topic end."""
+
+    def __init__(
+        self, topic: str, store: Store, clock: Clock, publisher: Publisher, duties: Duties
+    ) -> None:
+        self.topic, self.store, self.clock = topic, store, clock
+        self.publisher, self.duties = publisher, duties
+        self._asks: deque[Ask] = deque(maxlen=_ASKS)
+        self._answered: OrderedDict[tuple[str, int, int], float] = OrderedDict()
+
+    def asked(self, ask: Ask) -> None:
+        """Answer this soon; what is dropped here is asked again."""
+        if ask.topic == self.topic and self.clock.now() - ask.at < timedelta(minutes=2):
+            self._asks.append(ask)
+
+    async def run(self, every: float = 0.25) -> None:
+        """Answer, and announce when it is time."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.look()
+            except (StoreError, BusError, Problem):
+                continue
+
+    async def look(self) -> None:
+        """Do what is due now."""
+        while self._asks:
+            await self._answer(self._asks.popleft())
+        if (duty := await self.duties.claim(RECENT)) is not None:
+            await self._recent(duty)
+        if (duty := await self.duties.claim(ALL)) is not None:
+            await self._all(duty)
+
+    async def _answer(self, ask: Ask) -> None:
+        if self._merged(ask):
+            return
+        last = min(ask.last, ask.first + ANSWER_MOST - 1)
+        found = await self.store.resend(self.topic, ask.key, ask.first, last, ANSWER_MOST)
+        if found:
+            await self.publisher.send([Envelope.from_document(event) for event in found])
+            metrics.RESENT.inc(len(found))
+        stream = await self.store.get(streams.COLLECTION, ask.key) or streams.fresh(ask.key)
+        await self._say([_head(ask.key, streams.head(stream, self.topic))], asked=ask.known)
+
+    def _merged(self, ask: Ask) -> bool:
+        """Whether the same was answered within the last half minute."""
+        now, same = time.monotonic(), (ask.key, ask.first, ask.known)
+        while self._answered and next(iter(self._answered.values())) < now - ASK_AGAIN:
+            self._answered.popitem(last=False)
+        if same in self._answered:
+            return True
+        self._answered[same] = now
+        return False
+
+    async def _recent(self, duty: Document) -> None:
+        """The heads of keys that changed since the last time and are quiet now."""
+        upto = self.clock.now() - QUIET
+        since = duty.get("since", upto - EVERY)
+        heads: dict[str, Head] = {}
+        busy: set[str] = set()
+        after = first_id(since - OVERLAP)
+        while page := await self.store.page(
+            OUTBOX, {}, sort="_id", after=(after, after), limit=_COMMITS
+        ):
+            after = page[-1]["_id"]
+            for commit in page:
+                found = {event["key"]: event for event in commit["events"]}
+                busy |= found.keys() if commit["at"] > upto else set()
+                heads |= {key: _last(event) for key, event in found.items()}
+            if len(heads) > _MOST_KEYS:
+                await self._say_all(heads, busy)
+                heads.clear()
+        await self._say_all(heads, busy)
+        await self.duties.done(duty, self.clock.now() + EVERY, since=upto)
+
+    async def _say_all(self, heads: dict[str, Head], busy: set[str]) -> None:
+        quiet = [head for key, head in heads.items() if key not in busy]
+        for start in range(0, len(quiet), MOST_HEADS):
+            await self._say(quiet[start : start + MOST_HEADS])
+
+    async def _all(self, duty: Document) -> None:
+        """The heads of the next few hundred keys of all, and after the last one a day's rest."""
+        after = duty.get("after")
+        found = await self.store.page(
+            streams.COLLECTION,
+            {},
+            sort="_id",
+            after=(after, after) if after else None,
+            limit=MOST_HEADS,
+        )
+        places = [(one["_id"], streams.head(one, self.topic)) for one in found]
+        await self._say([_head(key, place) for key, place in places if place[0]])
+        is_last = len(found) < MOST_HEADS
+        again = self.clock.now() + (EVERY_ALL if is_last else timedelta(seconds=1))
+        await self.duties.done(duty, again, after=None if is_last else found[-1]["_id"])
+
+    async def _say(self, heads: list[Head], asked: int | None = None) -> None:
+        if heads:
+            said = Heads(at=self.clock.now(), topic=self.topic, asked=asked, heads=tuple(heads))
+            await self.publisher.say(outgoing(said))
+            metrics.HEADS_SAID.inc(len(heads))
+
+
+def _head(key: str, place: tuple[int, str]) -> Head:
+    return Head(key=key, sequence=place[0], digest=place[1])
+
+
+def _last(event: Document) -> Head:
+    sealed = Envelope.from_document(event)
+    return _head(sealed.key, (sealed.sequence, sealed.digest))
+
+
+def first_id(at: datetime) -> str:
+    """The lowest UUIDv7 of an instant: the ids of the outbox are in the order of time."""
+    return str(UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62))

@@ -1,0 +1,158 @@
+"""One Kafka cluster: its topics, its ends, and reading beside the groups."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from shared.chassis.kafka.clients import CONNECT, FORCE, expect, records, stop, within
+from shared.chassis.kafka.consumer import KafkaConsumer
+from shared.chassis.kafka.producer import KafkaProducer
+from shared.chassis.patience import Aside, at_most
+from shared.chassis.ports import Consumer, Offsets, Place, Producer, Record
+
+MOST_RECORDS = 500
+READ = 60.0
+"""Seconds for one question or one scan of a topic."""
+
+_A_DAY = {"retention.ms": "86400000"}
+_THERE = {0, 36}  # created, or it was there
+
+_Places = list[TopicPartition]
+
+
+class KafkaBus:
+    """One Kafka cluster. `session` is how long a member may be silent before it is put out."""
+
+    def __init__(self, bootstrap: str, replication: int = 1, session: float = 30.0) -> None:
+        self._bootstrap, self._replication, self._session = bootstrap, replication, session
+        self._aside = Aside()
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
+
+    async def producer(self) -> Producer:
+        """A producer; it connects at its first send."""
+        return KafkaProducer(self._bootstrap)
+
+    async def consumer(self, group: str, topics: Sequence[str], offsets: Offsets) -> Consumer:
+        """A member of the group, which settles while it polls."""
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=int(self._session * 1000),
+            heartbeat_interval_ms=int(self._session * 100),
+            rebalance_timeout_ms=60_000,
+            metadata_max_age_ms=60_000,
+            max_poll_records=MOST_RECORDS,
+        )
+        try:
+            async with within(CONNECT, "consumer"):
+                await client.start()
+                expect(set(topics) <= await client.topics(), "consumer: a topic is missing")
+        except BaseException:
+            self._aside.start(stop(client, FORCE))
+            raise
+        return KafkaConsumer(client, topics, offsets)
+
+    async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
+        """Create what is missing; nothing is dropped for its age or size but what passes."""
+        keep = {"retention.ms": "-1", "retention.bytes": "-1"}
+        wanted = [
+            NewTopic(
+                name,
+                partitions,
+                self._replication,
+                topic_configs=_A_DAY if name in passing else keep,
+            )
+            for name, partitions in topics.items()
+        ]
+        async with self._admin("ensure") as admin:
+            there = set(await admin.list_topics())
+            created = await admin.create_topics([one for one in wanted if one.name not in there])
+            codes = {one["error_code"] for one in created.to_object()["topic_errors"]}
+            expect(codes <= _THERE, f"ensure: {codes}")
+            while not topics.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110  a broker
+                await asyncio.sleep(0.05)  # hears of it a moment later than the controller
+
+    async def ping(self) -> None:
+        """A broker answers."""
+        async with self._admin("ping"):
+            pass
+
+    async def ends(self, topic: str) -> dict[Place, int]:
+        """The offset that the next record of each partition will have."""
+        async with self._reader(topic) as (client, places):
+            return _plain(await client.end_offsets(places))
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        """By partition the offset that the group noted, and the end."""
+        async with self._admin("progress") as admin:
+            found = await admin.list_consumer_group_offsets(group)
+        noted = {(one.topic, one.partition): max(place.offset, 0) for one, place in found.items()}
+        return {
+            place: (noted.get(place, 0), end) for place, end in (await self.ends(topic)).items()
+        }
+
+    async def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        """Read a topic once without a group, from these offsets to its end now."""
+        async with self._reader(topic) as (client, places):
+            left = await client.end_offsets(places)
+            for place in places:
+                client.seek(place, max((starts or {}).get((place.topic, place.partition), 0), 0))
+            while left := {
+                one: end for one, end in left.items() if await client.position(one) < end
+            }:
+                yield records(await client.getmany(*left, timeout_ms=200))
+
+    async def close(self) -> None:
+        """Nothing is held open; what is being stopped gets a moment more."""
+        await self._aside.settle(1.0)
+
+    @asynccontextmanager
+    async def _admin(self, what: str) -> AsyncIterator[AIOKafkaAdminClient]:
+        """A client for one question: an old one would have to learn that a broker came back."""
+        client = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3000)
+        try:
+            async with within(CONNECT, what):
+                await client.start()
+                yield client
+        finally:
+            await at_most(FORCE, client.close())
+
+    @asynccontextmanager
+    async def _reader(self, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, _Places]]:
+        """A client that reads by itself, in no group."""
+        client = AIOKafkaConsumer(
+            topic,
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=5000,
+        )
+        try:
+            async with within(READ, "read"):
+                await client.start()
+                expect(bool(client.assignment()), f"no topic {topic}")
+                yield client, sorted(client.assignment())
+        finally:
+            await stop(client, 1.0)
+
+
+def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:
+    return {(one.topic, one.partition): offset for one, offset in offsets.items()}
+
+
+async def _noted(admin: AIOKafkaAdminClient, group: str) -> Mapping[TopicPartition, Any]:
+    """The offsets of a group; the first question to a cluster makes it find who keeps them."""
+    while True:
+        with suppress(GroupCoordinatorNotAvailableError):
+            return await admin.list_consumer_group_offsets(group)
+        await asyncio.sleep(0.1)

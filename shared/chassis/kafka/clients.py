@@ -1,0 +1,60 @@
+"""What every client of aiokafka needs: a deadline, one kind of error, and an end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+
+from shared.chassis.patience import end
+from shared.chassis.ports import BusError, Record
+
+CONNECT, FORCE = 10.0, 0.3
+"""Seconds to reach a broker, and to be let go of by force."""
+
+FAILURES = (TimeoutError, OSError, KafkaError, ConsumerStoppedError, IllegalStateError)
+
+Polled = dict[TopicPartition, list[Any]]
+
+
+def records(found: Polled) -> list[Record]:
+    """What a poll brought, as the core knows it."""
+    return [
+        Record(*place, one.offset, one.key, one.value, tuple(one.headers), one.timestamp)
+        for place, polled in found.items()
+        for one in polled
+    ]
+
+
+def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001  the one thing it is about
+    """Raise `BusError` otherwise."""
+    if not holds:
+        raise BusError(otherwise)
+
+
+@asynccontextmanager
+async def within(seconds: float | None, what: str) -> AsyncIterator[None]:
+    """Whatever goes wrong is a `BusError`."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except FAILURES as error:
+        raise BusError(f"{what}: {type(error).__name__}") from error
+
+
+async def stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float) -> None:
+    """Let a client go: politely for so long, then part by part."""
+    await end(client.stop, seconds, lambda: _parts(client))
+
+
+def _parts(client: AIOKafkaProducer | AIOKafkaConsumer) -> list[Callable[[], Any]]:
+    """What a stop that was cut short leaves running; some take two attempts."""
+    if isinstance(client, AIOKafkaProducer):
+        client._closed = True
+        return [client._sender.close, client._sender.close, client.client.close]
+    parts = [client._fetcher.close] if client._fetcher else []
+    if group := client._coordinator:
+        parts += [group._stop_heartbeat_task, group._stop_commit_offsets_refresh_task]
+    return [*parts, client.stop, client._client.close]

@@ -1,0 +1,119 @@
+"""One transaction of MongoDB, for the writer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import bson
+from bson.errors import InvalidDocument
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from shared.chassis.mongo import queries
+from shared.chassis.mongo.meaning import meaning, translated
+from shared.chassis.patience import Conversation
+from shared.chassis.ports import Conflict, Document, Drop, Loaded, OutcomeUnknown, Put, Write
+
+COMMIT_DEADLINE = 5.0
+"""Seconds for which a commit without an answer is sent again."""
+
+Database = AsyncIOMotorDatabase[Document]
+Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne
+
+
+class MongoTransaction:
+    """One server transaction. After any error it is over: the server has aborted it."""
+
+    def __init__(self, session: AsyncIOMotorClientSession, database: Database) -> None:
+        self._session, self._database = session, database
+        self._conversation = Conversation()  # a session is not safe for two at a time
+
+    async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """The documents that exist among these ids, from one snapshot."""
+        return await self._conversation.step(self._load(wanted))
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Stage these; each document at most once."""
+        await self._conversation.step(self._write(writes))
+
+    async def commit(self) -> None:
+        """Make it so."""
+        try:
+            async with asyncio.timeout(COMMIT_DEADLINE):
+                await self._conversation.step(self._commit())
+        except TimeoutError:
+            raise OutcomeUnknown("no answer to the commit") from None
+        self._conversation.is_over = True
+
+    async def end(self) -> None:
+        """Abort what was not committed, once nothing uses the session any more."""
+        await self._conversation.silence()
+        with suppress(PyMongoError, RuntimeError):
+            await self._session.end_session()
+
+    async def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        with translated():
+            return {name: await self._among(name, ids) for name, ids in wanted.items()}
+
+    async def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
+        collection = self._database[name]
+        if len(ids) == 1:
+            one = await collection.find_one({"_id": ids[0]}, session=self._session)
+            return {} if one is None else {ids[0]: one}
+        query = {"_id": {"$in": list(ids)}}
+        found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
+        return {document["_id"]: document for document in await found.to_list(None)}
+
+    async def _write(self, writes: Sequence[Write]) -> None:
+        for name, staged in queries.bulks(writes).items():
+            await self._bulk(name, staged)
+
+    async def _bulk(self, name: str, staged: Sequence[Write]) -> None:
+        operations = [_operation(write) for write in staged]
+        try:
+            with translated(BulkWriteError):
+                done = await self._database[name].bulk_write(operations, session=self._session)
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            raise (queries.refused(staged, failed[0]) if failed else meaning(error)) from None
+        changed = done.matched_count + done.upserted_count + done.deleted_count
+        if done.inserted_count + changed != len(staged):
+            # A version that is not there matches nothing, which is no error to the server.
+            raise Conflict(f"{name}: another version than the one loaded")
+
+    async def _commit(self) -> None:
+        while True:
+            try:
+                await self._session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label("UnknownTransactionCommitResult"):
+                    raise meaning(error) from None
+                if self._conversation.is_over:
+                    return  # nobody waits for the answer any more
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+def _operation(write: Write) -> Operation:
+    if isinstance(write, Drop):
+        return DeleteOne({"_id": write.id, "version": write.was})
+    document = _encoded(write)
+    doc_id = write.document["_id"]
+    if not write.versioned:
+        return ReplaceOne({"_id": doc_id}, document, upsert=True)
+    if write.was is None:
+        return InsertOne(document)
+    return ReplaceOne({"_id": doc_id, "version": write.was}, document)
+
+
+def _encoded(put: Put) -> RawBSONDocument:
+    """Encoded once, and checked on the way: a name with a dot would be read as a path."""
+    try:
+        return RawBSONDocument(bson.encode(put.document, check_keys=True))
+    except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
+        problem = type(error).__name__  # its text may show the value
+        raise ValueError(f"{put.collection}: cannot be stored ({problem})") from None

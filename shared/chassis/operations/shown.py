@@ -1,0 +1,137 @@
+"""Positions, how much waits, what ran, who did what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from prometheus_client import REGISTRY
+
+from shared.chassis import audit, parking, streams
+from shared.chassis.audit import Entry
+from shared.chassis.deadlines import DEAD
+from shared.chassis.http import Page, Paging, Query, Router
+from shared.chassis.policy import Role
+from shared.model import Frozen
+
+READERS = Role("operator", "auditor")
+
+Place = tuple[int, str]
+"""The number and hash of an event."""
+
+
+class Backlog(Frozen):
+    """What waits: commits not acknowledged by Kafka, keys parked by reason, records set aside."""
+
+    outbox: int
+    gap: int
+    failed: int
+    dead: int
+    fork: int
+    quarantined: int
+    deadlines: int
+    """Deadlines that were given up."""
+
+
+class Operations(Frozen):
+    """One service as its operator sees it."""
+
+    service: str
+    published: dict[str, int]
+    """The sum of the last numbers given, by own topic: so many events were published."""
+    applied: dict[str, int]
+    """The sum of the last numbers applied, by topic: so many events were applied, once each."""
+    backlog: Backlog
+    types_published: dict[str, int]
+    types_applied: dict[str, int]
+    effect_buckets: dict[str, int]
+    """Decided elsewhere until committed here: cumulative counts by upper bound in seconds."""
+
+
+class Stream(Frozen):
+    """Where a key stands."""
+
+    key: str
+    out: Place | None
+    applied: dict[str, Place]
+    parked: list[str]
+
+
+class Lag(Frozen):
+    """How far a partition of another service's topic is from being read."""
+
+    topic: str
+    partition: int
+    behind: int
+
+
+def add(router: Router, prefix: str, name: str) -> None:
+    """Register the reads."""
+
+    @router.get(prefix, policy=READERS)
+    async def show_operations(request: Request, query: Query) -> Operations:
+        runtime, store = request.app.state.runtime, query.store
+        published, applied = await store.totals()
+        waiting = {
+            why: await store.count(parking.COLLECTION, {"reason": why}, None)
+            for why in ("gap", "failed", "dead", "fork")
+        }
+        given_up = [
+            await store.count(one.name, {"due": DEAD}, None) for one in runtime.deadlines.aggregates
+        ]
+        return Operations(
+            service=name,
+            published=published,
+            applied=applied,
+            backlog=Backlog(
+                outbox=await store.count("outbox", {}, "send_after"),
+                quarantined=await store.count(parking.QUARANTINE, {}, None),
+                deadlines=sum(given_up),
+                **waiting,
+            ),
+            types_published=_counter("telar_published_total", "type"),
+            types_applied=_counter("telar_applied_total", "type"),
+            effect_buckets=_counter("telar_effect_seconds_bucket", "le"),
+        )
+
+    @router.get(f"{prefix}/lag", policy=READERS)
+    async def show_lag(request: Request) -> list[Lag]:
+        runtime = request.app.state.runtime
+        return [
+            Lag(topic=topic, partition=number, behind=max(0, end - noted))
+            for topic in runtime.intake.topics
+            for (_, number), (noted, end) in sorted(
+                (await runtime.bus.progress(runtime.group, topic)).items()
+            )
+        ]
+
+    @router.get(f"{prefix}/streams", policy=READERS)
+    async def list_streams(query: Query, paging: Paging) -> Page[Stream]:
+        return await query.shown(
+            streams.COLLECTION, {}, paging, of=lambda found: _stream(found, f"telar.{name}")
+        )
+
+    @router.get(f"{prefix}/audit", policy=READERS)
+    async def list_audit(query: Query, paging: Paging) -> Page[Entry]:
+        return await query.shown(audit.COLLECTION, {}, paging, of=_entry, sort="at")
+
+
+def _stream(found: Mapping[str, Any], topic: str) -> Stream:
+    return Stream(
+        key=found["_id"],
+        out=streams.head(dict(found), topic) if found["out"] else None,
+        applied={short: (place[0], place[1]) for short, place in found["in"].items()},
+        parked=sorted(found["parked"]),
+    )
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    return Entry(**{name: found[name] for name in Entry.model_fields})
+
+
+def _counter(sample_name: str, label: str) -> dict[str, int]:
+    found: dict[str, Any] = {}
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            if sample.name == sample_name:
+                found[sample.labels[label]] = int(sample.value)
+    return found
