@@ -72,7 +72,7 @@ class Journey:
                 *await self._training.checks(self._women),
                 await self._grants.check(),
                 await self._trade.check(),
-                *invariants.of_streams(after),
+                *invariants.of_streams(after, await invariants.in_kafka(self._client)),
             ]
         return Outcome(
             run_id=self._client.run_id,

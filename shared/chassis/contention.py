@@ -1,8 +1,13 @@
-"""Who is in whose way: intents that must run alone after a conflict or a unique index."""
+"""Who is in whose way: intents that must run alone, and how those end that cannot go on."""
 
+import contextlib
+from collections.abc import Iterable
+
+from shared.chassis.breaker import BreakerOpen
 from shared.chassis.fold import Ref
 from shared.chassis.ports import UniqueViolated
 from shared.chassis.work import Arrival, Work
+from shared.model import Refused
 
 
 def closure(group: list[Work], contended: set[Ref]) -> list[Work]:
@@ -32,3 +37,34 @@ def refusal_code(work: Work, violated: UniqueViolated) -> str | None:
     ref = Ref(violated.collection, violated.doc_id)
     kinds = [named.kind for named in work.named if named == ref and named.kind is not None]
     return kinds[0].unique.get(violated.index) if kinds else None
+
+
+def without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> list[list[Work]]:
+    """What goes on, in parts, when some of a group cannot; those are answered."""
+    if isinstance(error, UniqueViolated):
+        parts = isolate(group, error)
+        if not parts:
+            _refuse(group, error)
+        return parts
+    fail_all((work for work in group if isinstance(work, Arrival)), error)
+    return [[work for work in group if not isinstance(work, Arrival)]]
+
+
+def _refuse(group: list[Work], violated: UniqueViolated) -> None:
+    for work in group:
+        code = refusal_code(work, violated)
+        fail(work, Refused(code) if code else violated)
+
+
+def fail(work: Work, error: Exception) -> None:
+    """This is how it ended, unless it has ended."""
+    if not work.future.done():
+        work.future.set_exception(error)
+        with contextlib.suppress(Exception):
+            work.future.exception()  # seen: a caller that went away is no leak
+
+
+def fail_all(works: Iterable[Work], error: Exception) -> None:
+    """This is how all of them ended that have not."""
+    for work in works:
+        fail(work, error)

@@ -149,11 +149,11 @@ class Mend(Answered):
         here = Waiting(scope, self.topic, self.key, self.context.at)
         self.order(here)
         left = here.parked
-        reason = left["reason"] if left else "released"
+        ended = left["reason"] if left else "released"
         done = Mended(
             topic=self.topic,
             key=self.key,
-            outcome={"gap": "waiting", "dead": "failed"}.get(reason, reason),
+            outcome={"gap": "waiting", "dead": "failed"}.get(ended, ended),
             position=here.position[0],
             code=left["code"] if left else "",
         )

@@ -97,23 +97,25 @@ class Runtime:
         self.announcer = Announcer(self.topic, store, self.clock, self.publisher, self.duties)
         self.tail = Tail(self.topic, store, bus, self.publisher)
         self.repair = Repair(self.group, store, bus, self.clock, self.writer)
-        self.intake = Intake(
-            self.group,
-            foreign_topics(name, handlers),
-            store=store,
-            bus=bus,
-            clock=self.clock,
-            writer=self.writer,
-            control=self._hear,
-        )
+        self.intake = self._intake(handlers)
         self.deadlines = Deadlines(store, self.clock, self.writer, aggregates)
         self.in_flight: set[str] = set()
         self.secret = b""
         self.started = False
         self.stopping = False
-        self.behind = 0
-        """Keys of which Kafka knows more than this database: it was restored from a backup."""
+        self.behind = 0  # keys of which Kafka knows more: this database is an old backup
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def _intake(self, handlers: Handlers) -> Intake:
+        return Intake(
+            self.group,
+            foreign_topics(self.name, handlers),
+            store=self.store,
+            bus=self.bus,
+            clock=self.clock,
+            writer=self.writer,
+            control=self._hear,
+        )
 
     async def start(self) -> None:
         """Serve at once; become ready when the store and the bus answer."""

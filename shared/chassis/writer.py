@@ -9,7 +9,6 @@ runs the batch again; what named the contended document then goes alone.
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import deque
@@ -21,7 +20,7 @@ import structlog
 from shared.chassis import metrics
 from shared.chassis.breaker import Breaker, BreakerOpen
 from shared.chassis.clock import Clock
-from shared.chassis.contention import closure, isolate, refusal_code
+from shared.chassis.contention import closure, fail, fail_all, without_culprits
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem, Unavailable
 from shared.chassis.fold import BATCH_BYTES, Batch, Missing, Ref, Scope
@@ -90,7 +89,7 @@ class Writer:
     def abandon(self) -> None:
         """The deadline is over: nothing that still waits will be written."""
         for work in [*self._commands, *self._arrivals]:
-            _fail(work, Unavailable("not-ready"))
+            fail(work, Unavailable("not-ready"))
 
     def _take(self) -> list[Work]:
         # A quarter for each kind when both wait: neither starves the other.
@@ -108,13 +107,13 @@ class Writer:
                 await self._commit_all(works)
         except (TimeoutError, OutcomeUnknown) as error:
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
-            _fail_all(self._sent, Unavailable("outcome-unknown"))
-            _fail_all(works, Unavailable("not-ready"))  # of these nothing is written
+            fail_all(self._sent, Unavailable("outcome-unknown"))
+            fail_all(works, Unavailable("not-ready"))  # of these nothing is written
         except (StoreError, Refused, Problem) as error:
-            _fail_all(works, error)
+            fail_all(works, error)
         except Exception as error:
             log.exception("batch.failed", intents=len(works))
-            _fail_all(works, error)
+            fail_all(works, error)
 
     async def _commit_all(self, works: list[Work]) -> None:
         groups, tries = deque([works]), 0
@@ -130,7 +129,7 @@ class Writer:
                 tries += 1
                 parts = await self._again(group, seen, tries, error)
             except (BreakerOpen, UniqueViolated) as error:
-                parts = _without_culprits(group, error)
+                parts = without_culprits(group, error)
             groups.extendleft(part for part in reversed(parts) if part)
 
     async def _again(
@@ -189,7 +188,7 @@ class Writer:
             metrics.INTENTS.labels(type(work).__name__).inc()
             outcome = outcomes[work]
             if isinstance(outcome, Exception):
-                _fail(work, outcome)
+                fail(work, outcome)
             elif not work.future.done():
                 work.future.set_result(outcome)
 
@@ -279,32 +278,3 @@ def _offsets(done: list[Work]) -> list[Write]:
         )
         for place, offsets in arrived.items()
     ]
-
-
-def _without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> list[list[Work]]:
-    """What goes on, in parts, when some of a group cannot; those are answered."""
-    if isinstance(error, UniqueViolated):
-        parts = isolate(group, error)
-        if not parts:
-            _refuse(group, error)
-        return parts
-    _fail_all((work for work in group if isinstance(work, Arrival)), error)
-    return [[work for work in group if not isinstance(work, Arrival)]]
-
-
-def _refuse(group: list[Work], violated: UniqueViolated) -> None:
-    for work in group:
-        code = refusal_code(work, violated)
-        _fail(work, Refused(code) if code else violated)
-
-
-def _fail(work: Work, error: Exception) -> None:
-    if not work.future.done():
-        work.future.set_exception(error)
-        with contextlib.suppress(Exception):
-            work.future.exception()  # seen: a caller that went away is no leak
-
-
-def _fail_all(works: Iterable[Work], error: Exception) -> None:
-    for work in works:
-        _fail(work, error)

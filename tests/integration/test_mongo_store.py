@@ -11,8 +11,8 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from deploy.local.servers import Servers
-from shared.chassis.mongo import transaction as mongo_transaction
 from shared.chassis.mongo import MongoStore, MongoTransaction
+from shared.chassis.mongo import transaction as mongo_transaction
 from shared.chassis.ports import Conflict, OutcomeUnknown, StoreUnavailable
 from tests.integration.store_reading_suite import ReadSuite
 from tests.integration.store_suite import Silence, WriteSuite, new, newer, save

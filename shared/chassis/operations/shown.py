@@ -11,6 +11,8 @@ from shared.chassis.audit import Entry
 from shared.chassis.deadlines import DEAD
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.policy import Role
+from shared.chassis.ports import Store
+from shared.chassis.runtime import Runtime
 from shared.model import Frozen
 
 READERS = Role("operator", "auditor")
@@ -69,25 +71,12 @@ def add(router: Router, prefix: str, name: str) -> None:
 
     @router.get(prefix, policy=READERS)
     async def show_operations(request: Request, query: Query) -> Operations:
-        runtime, store = request.app.state.runtime, query.store
-        published, applied = await store.totals()
-        waiting = {
-            why: await store.count(parking.COLLECTION, {"reason": why}, None)
-            for why in ("gap", "failed", "dead", "fork")
-        }
-        given_up = [
-            await store.count(one.name, {"due": DEAD}, None) for one in runtime.deadlines.aggregates
-        ]
+        published, applied = await query.store.totals()
         return Operations(
             service=name,
             published=published,
             applied=applied,
-            backlog=Backlog(
-                outbox=await store.count("outbox", {}, "send_after"),
-                quarantined=await store.count(parking.QUARANTINE, {}, None),
-                deadlines=sum(given_up),
-                **waiting,
-            ),
+            backlog=await _backlog(query.store, request.app.state.runtime),
             types_published=_counter("telar_published_total", "type"),
             types_applied=_counter("telar_applied_total", "type"),
             effect_buckets=_counter("telar_effect_seconds_bucket", "le"),
@@ -113,6 +102,22 @@ def add(router: Router, prefix: str, name: str) -> None:
     @router.get(f"{prefix}/audit", policy=READERS)
     async def list_audit(query: Query, paging: Paging) -> Page[Entry]:
         return await query.shown(audit.COLLECTION, {}, paging, of=_entry, sort="at")
+
+
+async def _backlog(store: Store, runtime: Runtime) -> Backlog:
+    waiting = {
+        why: await store.count(parking.COLLECTION, {"reason": why}, None)
+        for why in ("gap", "failed", "dead", "fork")
+    }
+    given_up = [
+        await store.count(one.name, {"due": DEAD}, None) for one in runtime.deadlines.aggregates
+    ]
+    return Backlog(
+        outbox=await store.count("outbox", {}, "send_after"),
+        quarantined=await store.count(parking.QUARANTINE, {}, None),
+        deadlines=sum(given_up),
+        **waiting,
+    )
 
 
 def _stream(found: Mapping[str, Any], topic: str) -> Stream:

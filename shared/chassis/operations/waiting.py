@@ -96,7 +96,11 @@ class QuarantinedRecord(Quarantined):
 
 def add(router: Router, prefix: str) -> None:
     """Register the reads."""
+    _add_parked(router, prefix)
+    _add_quarantine(router, prefix)
 
+
+def _add_parked(router: Router, prefix: str) -> None:
     @router.get(f"{prefix}/parked", policy=READERS)
     async def list_parked(
         query: Query, paging: Paging, reason: Annotated[str | None, Parameter(max_length=20)] = None
@@ -123,6 +127,8 @@ def add(router: Router, prefix: str) -> None:
             and (Held.of(fork) if "value" in fork else (fork["sequence"], fork["digest"])),
         )
 
+
+def _add_quarantine(router: Router, prefix: str) -> None:
     @router.get(f"{prefix}/quarantine", policy=READERS)
     async def list_quarantine(query: Query, paging: Paging) -> Page[Quarantined]:
         return await query.shown(parking.QUARANTINE, {}, paging, of=Quarantined.of, sort="at")

@@ -1,0 +1,123 @@
+"""What the core asks of one Kafka cluster."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to send. The key decides the partition."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as Kafka holds it; any part may be missing or broken."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int = 0
+
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+class Producer(Protocol):
+    """Sends in order; replaces its client after any terminal error (aiokafka#1017)."""
+
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+        """All acknowledged by every in-sync replica within `deadline` seconds, or `BusError`.
+
+        Returns the offset after the last of them, by partition.
+        """
+        ...
+
+    async def close(self, deadline: float) -> None:
+        """Stop within `deadline` seconds, whatever the broker does (aiokafka#1101)."""
+        ...
+
+
+class Consumer(Protocol):
+    """A member of a group. Its offsets are for display: correctness is in `streams`."""
+
+    async def poll(self) -> list[Record]:
+        """Up to 500 records; `BusError` when this member is broken and must be replaced.
+
+        None while no broker answers or the group settles: a member that stays needs no new place.
+        """
+        ...
+
+    async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
+        """Note the next offset a partition; a failure is the caller's to ignore."""
+        ...
+
+    def assigned(self) -> frozenset[Place]:
+        """The partitions that this member has now."""
+        ...
+
+    def lag(self) -> dict[Place, int]:
+        """Records not yet polled, by partition, as far as known."""
+        ...
+
+    async def close(self, deadline: float) -> None:
+        """Leave the group within `deadline` seconds."""
+        ...
+
+
+class Offsets(Protocol):
+    """Where a partition was left, asked whenever one is assigned."""
+
+    async def __call__(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """The stored next offset of those partitions that have one."""
+        ...
+
+
+class Bus(Protocol):
+    """One Kafka cluster."""
+
+    async def producer(self) -> Producer:
+        """A producer, connected."""
+        ...
+
+    async def consumer(self, group: str, topics: Sequence[str], offsets: Offsets) -> Consumer:
+        """A group member. It starts at the lower of the group's and the stored offset."""
+        ...
+
+    async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
+        """Create topics with so many partitions where they are missing.
+
+        Nothing expires but the records of `passing` topics, after a day.
+        """
+        ...
+
+    async def ends(self, topic: str) -> dict[Place, int]:
+        """The offset that the next record of each partition will have."""
+        ...
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        """By partition the offset that the group noted (0 before the first), and the end."""
+        ...
+
+    def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        """Read a topic once without a group, from these offsets (or the start) to its end now."""
+        ...
+
+    async def ping(self) -> None:
+        """A broker answers, or `BusError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection, whatever the broker does."""
+        ...

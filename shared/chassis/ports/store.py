@@ -1,0 +1,161 @@
+"""What the core asks of one service's database."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write one document whole. `was` is the version that was loaded, None for a new one.
+
+    A document without versions (offsets) is written with `versioned=False`: whatever was there.
+    """
+
+    collection: str
+    document: Document
+    was: int | None = None
+    versioned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Delete one document, if it still has the version that was loaded."""
+
+    collection: str
+    id: str
+    was: int
+
+
+Write = Put | Drop
+
+
+class Instant(NamedTuple):
+    """A field of a document that holds an instant: what many look at and one claims."""
+
+    collection: str
+    id: str
+    field: str
+
+
+Loaded = dict[str, dict[str, Document]]
+"""Documents by collection and id."""
+
+
+class Transaction(Protocol):
+    """Snapshot reads and majority writes that become visible together, or not at all."""
+
+    async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """The documents that exist among these ids, one round trip a collection."""
+        ...
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Stage these writes, one round trip a collection. Raises `Conflict`, `UniqueViolated`."""
+        ...
+
+    async def commit(self) -> None:
+        """Make it so. Raises `Conflict` or `OutcomeUnknown`; without it nothing happened."""
+        ...
+
+
+class Index:
+    """An index of a collection. `only` makes it partial: documents that have this field.
+
+    With `expires` a document goes when the instant in its field has passed.
+    """
+
+    def __init__(
+        self,
+        collection: str,
+        *fields: str,
+        unique: bool = False,
+        only: str | None = None,
+        expires: bool = False,
+    ) -> None:
+        self.collection, self.fields = collection, fields
+        self.unique, self.only, self.expires = unique, only, expires
+
+    @property
+    def name(self) -> str:
+        """The name of the index: its fields joined by `_`."""
+        return "_".join(self.fields)
+
+
+class Store(Protocol):
+    """One service's database."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction; leaving without `commit` undoes it."""
+        ...
+
+    async def get(self, collection: str, doc_id: str) -> Document | None:
+        """One document, majority read."""
+        ...
+
+    async def some(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist among these ids, one majority read."""
+        ...
+
+    async def page(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        *,
+        sort: str,
+        after: tuple[Any, str] | None,
+        limit: int,
+    ) -> list[Document]:
+        """Documents whose fields equal `where` (a list field contains it), by (sort, _id).
+
+        `after` is the (sort value, _id) of the last one seen.
+        """
+        ...
+
+    async def before(
+        self, collection: str, field: str, moment: datetime, limit: int
+    ) -> list[Document]:
+        """Documents whose `field` is an instant not after `moment`, the oldest first."""
+        ...
+
+    async def move(
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Set an instant, and `also` these fields, if it still is `was`; no version change.
+
+        False when somebody was first.
+        """
+        ...
+
+    async def clear(self, collection: str, ids: Sequence[str], field: str) -> None:
+        """Unset one field of these documents."""
+        ...
+
+    async def resend(
+        self, topic: str, key: str, first: int, last: int, limit: int
+    ) -> list[Document]:
+        """Events of the outbox in this stream, by sequence, as stored in `outbox.events`."""
+        ...
+
+    async def count(self, collection: str, where: Mapping[str, Any], having: str | None) -> int:
+        """How many documents equal `where` and have the field `having`."""
+        ...
+
+    async def totals(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The sums of the last numbers given (`out`) and applied (`in`) in `streams`, by topic."""
+        ...
+
+    async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
+        """Create what is missing; harmless to repeat and to race."""
+        ...
+
+    async def time(self) -> datetime:
+        """The server's clock, UTC."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
