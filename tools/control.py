@@ -1,76 +1,41 @@
 """What services say to each other about the streams, on `telar.control` (AsyncAPI, catalogue)."""
 
+from typing import Any
+
+from shared.chassis.control import CONTROL as TOPIC
+from shared.chassis.control import Ask, Heads
 from tools.writer import Schema
 
-TOPIC = "telar.control"
+__all__ = ["MESSAGES", "TOPIC"]
 
-_NUMBER: Schema = {"type": "integer", "minimum": 0}
-_KEY: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
-_TOPIC: Schema = {"type": "string", "pattern": "^telar\\.[a-z]+$"}
-_MOMENT: Schema = {"type": "string", "format": "date-time"}
 _HASH = "0f343b0931126a20f133d67c2b018a3b1b6d3b8c2a1e4f5d6c7b8a9908172635"
+_SAID = {"at": "2026-03-02T12:00:00Z", "topic": "telar.grants"}
 
-_HEAD: Schema = {
-    "title": "Head",
-    "description": "How far the stream of a key goes: its last number and the hash of that event.",
-    "type": "object",
-    "properties": {
-        "key": _KEY,
-        "sequence": _NUMBER,
-        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-    },
-    "required": ["key", "sequence", "digest"],
-}
+
+def _message(shape: type[Ask | Heads], **example: Any) -> Schema:
+    schema = shape.model_json_schema(mode="serialization")
+    definitions = schema.pop("$defs", {})
+    inlined = _inline(schema, definitions)
+    return {**inlined, "examples": [shape.model_validate(example).model_dump(mode="json")]}
+
+
+def _inline(part: Any, definitions: Schema) -> Any:
+    """A message stands by itself: what it refers to stands where it is used."""
+    if isinstance(part, list):
+        return [_inline(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inline(definitions[part["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inline(one, definitions) for name, one in part.items()}
+
 
 MESSAGES: dict[str, Schema] = {
-    "ask": {
-        "title": "Ask",
-        "description": "A subscriber misses these events of a stream: send them again, and say "
-        "where the stream ends. `known` is the highest number that it has seen, from whomever.",
-        "type": "object",
-        "properties": {
-            "kind": {"const": "ask"},
-            "at": _MOMENT,
-            "topic": _TOPIC,
-            "key": _KEY,
-            "first": _NUMBER,
-            "last": _NUMBER,
-            "known": _NUMBER,
-        },
-        "required": ["kind", "at", "topic", "key", "first", "last", "known"],
-        "examples": [
-            {
-                "kind": "ask",
-                "at": "2026-03-02T12:00:00Z",
-                "topic": "telar.grants",
-                "key": "person-id",
-                "first": 4,
-                "last": 6,
-                "known": 7,
-            }
-        ],
-    },
-    "heads": {
-        "title": "Heads",
-        "description": "Where streams of the publisher's topic end: of the keys that changed once "
-        "a minute, of all once a day. `asked` repeats the `known` of the ask that it answers.",
-        "type": "object",
-        "properties": {
-            "kind": {"const": "heads"},
-            "at": _MOMENT,
-            "topic": _TOPIC,
-            "asked": {"anyOf": [_NUMBER, {"type": "null"}]},
-            "heads": {"type": "array", "items": _HEAD, "maxItems": 500},
-        },
-        "required": ["kind", "at", "topic", "heads"],
-        "examples": [
-            {
-                "kind": "heads",
-                "at": "2026-03-02T12:00:00Z",
-                "topic": "telar.grants",
-                "asked": 7,
-                "heads": [{"key": "person-id", "sequence": 6, "digest": _HASH}],
-            }
-        ],
-    },
+    "ask": _message(Ask, **_SAID, key="person-id", first=4, last=6, known=7),
+    "heads": _message(
+        Heads,
+        **_SAID,
+        asked=7,
+        heads=[{"key": "person-id", "sequence": 6, "digest": _HASH}],
+    ),
 }

@@ -18,6 +18,7 @@ from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL
 from shared.chassis.envelope import Envelope, decode, short
 from shared.chassis.errors import Malformed
+from shared.chassis.handled import Handled, place_id
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store
 from shared.chassis.work import APPLIED, Arrival, Poll, caused_by
 from shared.chassis.writer import Writer
@@ -46,10 +47,11 @@ class Intake:
         clock: Clock,
         writer: Writer,
         control: Control,
+        handled: Handled,
     ) -> None:
         self.group, self.topics = group, [*topics, CONTROL]
         self.store, self.bus, self.clock, self.writer = store, bus, clock, writer
-        self.control = control
+        self.control, self.handled = control, handled
         self.polled_at = time.monotonic()
         self._consumer: Consumer | None = None
         self._offsets: dict[Place, int] = {}
@@ -152,11 +154,12 @@ class Intake:
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
 
     async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        found = {}
-        for topic, partition in places:
-            document = await self.store.get("offsets", f"{topic}/{partition}")
-            if document is not None:
-                found[topic, partition] = int(document["next"])
+        """Where these partitions were left; asked when they were just taken up."""
+        ids = {place_id(place): place for place in places}
+        there = await self.store.some("offsets", list(ids))
+        found = {ids[doc_id]: int(document["next"]) for doc_id, document in there.items()}
+        for place in places:
+            await self.handled.take_up(place, found.get(place, 0))
         return found
 
     async def _drop(self, deadline: float) -> None:

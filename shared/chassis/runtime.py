@@ -12,12 +12,14 @@ import structlog
 
 from shared.chassis import control, streams
 from shared.chassis.auth import Verifier
+from shared.chassis.backfill import Backfills
 from shared.chassis.clock import Clock
 from shared.chassis.consumer import Intake
 from shared.chassis.control import CONTROL
 from shared.chassis.deadlines import Deadlines
 from shared.chassis.duties import Duties
 from shared.chassis.envelope import GENESIS, topic_of
+from shared.chassis.handled import Handled
 from shared.chassis.heads import ALL, RECENT, Announcer
 from shared.chassis.outbox import Publisher
 from shared.chassis.patience import at_most
@@ -48,6 +50,9 @@ OWN = (
     "duties",
     "acknowledged",
     "audit",
+    "handled",
+    "backfills",
+    "filled",
 )
 
 INDEXES = (
@@ -57,6 +62,7 @@ INDEXES = (
     Index("parked", "next_attempt", only="next_attempt"),
     Index("parked", "reason"),
     Index("audit", "at"),
+    Index("backfills", "due", only="due"),
     Index("quarantine", "at"),
 )
 
@@ -97,6 +103,8 @@ class Runtime:
         self.announcer = Announcer(self.topic, store, self.clock, self.publisher, self.duties)
         self.tail = Tail(self.topic, store, bus, self.publisher)
         self.repair = Repair(self.group, store, bus, self.clock, self.writer)
+        self.handled = Handled(store, foreign_types(name, handlers))
+        self.backfills = Backfills(store, bus, self.clock, self.writer, self.handled)
         self.intake = self._intake(handlers)
         self.deadlines = Deadlines(store, self.clock, self.writer, aggregates)
         self.in_flight: set[str] = set()
@@ -115,6 +123,7 @@ class Runtime:
             clock=self.clock,
             writer=self.writer,
             control=self._hear,
+            handled=self.handled,
         )
 
     async def start(self) -> None:
@@ -140,6 +149,7 @@ class Runtime:
             "deadlines": self.deadlines.run(),
             "repair": self.repair.run(),
             "heads": self.announcer.run(),
+            "backfill": self.backfills.run(),
             "tail": self.tail.run(self.clock, self.duties),
             "intake": self.intake.run(),
         }
@@ -216,7 +226,7 @@ class Runtime:
         """Poll no more, finish or abandon by deadline, send, close: 9 seconds at the most."""
         self.stopping = True
         self.intake.stop()
-        for name in ("boot", "sweep", "clock", "deadlines", "repair", "heads", "tail"):
+        for name in ("boot", "sweep", "clock", "deadlines", "repair", "heads", "backfill", "tail"):
             await self._end(name, 0.0)
         await self._end("intake", 2.5)
         self.writer.stop()
@@ -241,10 +251,15 @@ class Runtime:
         await asyncio.wait([task], timeout=0.5)
 
 
+def foreign_types(name: str, handlers: Handlers) -> frozenset[str]:
+    """The types of other services that are handled."""
+    handled = (one.event_type for one in handlers.types() if one.event_type)
+    return frozenset(one for one in handled if topic_of(one) != topic_of(f"telar.{name}.x"))
+
+
 def foreign_topics(name: str, handlers: Handlers) -> list[str]:
     """The topics of other services whose events are handled; nobody consumes its own."""
-    topics = {topic_of(one.event_type) for one in handlers.types() if one.event_type}
-    return sorted(topics - {topic_of(f"telar.{name}.x")})
+    return sorted({topic_of(one) for one in foreign_types(name, handlers)})
 
 
 async def _secret(store: Store) -> bytes:

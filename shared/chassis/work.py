@@ -220,6 +220,15 @@ class Application:
 
     def apply(self, scope: Scope) -> None:
         """Fold the steps and move the position, or raise and change nothing."""
+        self.act(scope)
+        known = self.arrived.type in EVENT_TYPES
+        counter = metrics.APPLIED if known else metrics.EVENTS_UNKNOWN
+        scope.count(counter, self.arrived.type[:80])
+        ref = stream_ref(self.arrived.key)
+        scope.put(ref, streams.advance(stream_at(scope, ref), self.arrived))
+
+    def act(self, scope: Scope) -> None:
+        """Fold the steps; a refusal that was foreseen is counted and changes nothing."""
         if isinstance(self._steps, Exception):
             raise self._steps
         attempt = Scope(scope)
@@ -231,11 +240,6 @@ class Application:
             scope.count(metrics.REFUSED_EVENTS, refusal.code)
         else:
             attempt.join()
-        known = self.arrived.type in EVENT_TYPES
-        counter = metrics.APPLIED if known else metrics.EVENTS_UNKNOWN
-        scope.count(counter, self.arrived.type[:80])
-        ref = stream_ref(self.arrived.key)
-        scope.put(ref, streams.advance(stream_at(scope, ref), self.arrived))
 
 
 def caused_by(arrived: Envelope, at: datetime) -> Context:

@@ -202,7 +202,7 @@ class CoreSuite:
     ) -> None:
         stream = streams.fresh("fay")
         values = [
-            ("telar.shelf.book-praised.v1", {"reader_id": "fay", "stars": 5}),
+            ("telar.shelf.book-burnt.v1", {"reader_id": "fay", "stars": 5}),
             ("telar.shelf.book-lent.v1", {"reader_id": "fay", "number": 4, "cover": "red"}),
         ]
         (like,) = chain("fay", 1)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.chassis import consumer, heads, parking, tail
+from shared.chassis import consumer, deadlines, heads, parking, tail
 from shared.chassis.envelope import Envelope, encode
 from shared.chassis.ports import Bus, Put, Store
 from tests.integration.core_suite import CoreSuite, chain
@@ -18,11 +18,25 @@ from tests.support.wait import until
 
 SOON = timedelta(seconds=0.2)
 SHELF = "telar.shelf"
+LENT = "telar.shelf.book-lent.v1"
 
 
 async def order(service: Running, path: str, **body: Any) -> httpx2.Response:
     """An operator's command, with a reason."""
     return await service.post(f"/operations/{path}", {"reason": "as a test", **body})
+
+
+class Lent:
+    """A store or a bus whose borrower's end is not its own."""
+
+    def __init__(self, lender: Any) -> None:
+        self._lender = lender
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lender, name)
+
+    async def close(self) -> None:
+        """The lender goes on."""
 
 
 class RepairSuite(CoreSuite):
@@ -269,3 +283,51 @@ class RepairSuite(CoreSuite):
         ]
         assert {one.status_code for one in answers[:30]} == {404}
         assert answers[30].json()["code"] == "operator-rate"
+
+    async def test_a_handler_that_was_added_later_makes_up_for_what_it_missed_once(
+        self, keys: Path, reader_store: Store, bus: Bus
+    ) -> None:
+        events = [encode(one) for key in ("ana", "eva") for one in chain(key, 1, 2)]
+        store: Any = Lent(reader_store)
+        same: Any = Lent(bus)
+        async with running(mini.DEAF, keys, store, same) as deaf:
+            await self.send(bus, *events, events[0])
+            await until(
+                lambda: deaf.json("/operations/reader"),
+                lambda seen: seen["applied"] == {"shelf": 4},
+            )
+            none = await order(deaf, "reader/backfill", type=LENT)
+            assert (none.status_code, none.json()["code"]) == (404, "backfill-type-unhandled")
+        mini.poison.clear()
+        async with running(mini.READER, keys, reader_store, bus) as reader:
+            await self.send(bus, encode(chain("ana", 1, 2, 3)[2]))
+            await self.card(reader, "ana", [3])
+            for _ in range(2):
+                assert (await order(reader, "reader/backfill", type=LENT)).status_code == 200
+                page = await until(
+                    lambda: reader.json("/operations/reader/backfill"),
+                    lambda seen: seen["items"][0]["state"] == "done",
+                )
+                await self.card(reader, "ana", [3, 1, 2])
+                await self.card(reader, "eva", [1, 2])
+            assert page["items"] == [
+                {"type": LENT, "state": "done", "events": 0, "applied": 0, "failures": []}
+            ]
+
+    async def test_a_deadline_that_changes_nothing_backs_off_and_then_is_dead(
+        self, reader: Running, reader_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(deadlines, "CLAIM", timedelta(seconds=0.05))
+        monkeypatch.setattr(deadlines, "ATTEMPTS", 3)
+        at = reader.runtime.clock.now()
+        async with reader_store.transaction() as transaction:
+            clock = {"_id": "stuck", "version": 1, "due": at, "at": at}
+            await transaction.write([Put("alarms", clock)])
+            await transaction.commit()
+        seen = await until(
+            lambda: reader.json("/operations/reader"), lambda now: now["backlog"]["deadlines"] == 1
+        )
+        assert seen["backlog"]["dead"] == 0
+        left = await reader_store.get("alarms", "stuck")
+        assert left is not None
+        assert (left["due"], left["ticks"]) == (deadlines.DEAD, 4)

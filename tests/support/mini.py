@@ -7,7 +7,7 @@ from shared.chassis.policy import Role
 from shared.chassis.service import Service
 from shared.chassis.settings import ServiceSettings, service_config
 from shared.model import Aggregate, Command, Context, Do, Event, Frozen, Handlers, Refused, Step
-from shared.types import Code, Count, Id, PositiveCount
+from shared.types import Code, Count, Id, Moment, PositiveCount
 
 
 class BookLent(Event, type="telar.shelf.book-lent.v1", key="reader_id"):
@@ -113,6 +113,22 @@ def evolve_card(card: Card | None, event: Noted) -> Card:
 
 CARDS = Aggregate("cards", Card, decide_card, evolve_card)
 
+
+class BookPraised(Event, type="telar.shelf.book-praised.v1", key="reader_id"):
+    """A reader liked a book."""
+
+    reader_id: Id
+
+
+class Alarm(Frozen):
+    """Something with a deadline on which nothing ever happens."""
+
+    id: Id
+    at: Moment
+
+
+ALARMS = Aggregate("alarms", Alarm, lambda *_: [], lambda alarm, _: alarm, lambda alarm: alarm.at)
+
 handlers = Handlers()
 
 
@@ -141,5 +157,26 @@ SHELF = Service(
     aggregates=[SHELVES],
 )
 READER = Service(
-    name="reader", settings=Settings, routers=[reader], handlers=handlers, aggregates=[CARDS]
+    name="reader",
+    settings=Settings,
+    routers=[reader],
+    handlers=handlers,
+    aggregates=[CARDS, ALARMS],
 )
+
+praise = Handlers()
+
+
+@praise.on(BookPraised)
+def note_praise(event: BookPraised) -> list[Step]:
+    return []
+
+
+DEAF = Service(
+    name="reader",
+    settings=Settings,
+    routers=[reader],
+    handlers=praise,
+    aggregates=[CARDS],
+)
+"""The reader as it was before it handled what is lent."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from shared.chassis import mending
 from shared.chassis.adoption import Adopted, adopt_topic
 from shared.chassis.audit import Asked, Noted
+from shared.chassis.backfill import Backfill, Begin
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
 from shared.chassis.http import Commander, Intent, Reply, Router
@@ -76,6 +77,12 @@ class Resend(Because):
     last: Number | None = None
 
 
+class Fill(Because):
+    """Run a handler that was added later over what it has missed."""
+
+    type: Annotated[str, StringConstraints(pattern=r"^telar\.[a-z0-9-]+\.[a-z0-9-]+\.v[0-9]{1,3}$")]
+
+
 class Resent(Frozen):
     """How many events were sent again, and the last number of the stream."""
 
@@ -140,6 +147,12 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         order = give(intent, "resend", body)
         sent = await _resend(request.app.state.runtime, body)
         return await intent.answer(Noted(order, body.key, f"sent-{sent.sent}", sent))
+
+    @router.post(f"{prefix}/backfill", policy=OPERATOR)
+    async def start_backfill(body: Fill, request: Request, intent: Intent) -> Reply[Backfill]:
+        runtime: Runtime = request.app.state.runtime
+        order = give(intent, "backfill", body)
+        return await intent.answer(Begin(order, body.type, runtime.handled))
 
     @router.post(f"{prefix}/adopt-topic", policy=OPERATOR)
     async def adopt_whole_topic(body: Because, request: Request, intent: Intent) -> Adopted:

@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import Request
 from prometheus_client import REGISTRY
 
-from shared.chassis import audit, parking, streams
+from shared.chassis import audit, backfill, parking, streams
 from shared.chassis.audit import Entry
+from shared.chassis.backfill import Backfill
 from shared.chassis.deadlines import DEAD
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.policy import Role
@@ -82,6 +83,10 @@ def add(router: Router, prefix: str, name: str) -> None:
             effect_buckets=_counter("telar_effect_seconds_bucket", "le"),
         )
 
+    _add_lists(router, prefix, name)
+
+
+def _add_lists(router: Router, prefix: str, name: str) -> None:
     @router.get(f"{prefix}/lag", policy=READERS)
     async def show_lag(request: Request) -> list[Lag]:
         runtime = request.app.state.runtime
@@ -98,6 +103,11 @@ def add(router: Router, prefix: str, name: str) -> None:
         return await query.shown(
             streams.COLLECTION, {}, paging, of=lambda found: _stream(found, f"telar.{name}")
         )
+
+    @router.get(f"{prefix}/backfill", policy=READERS)
+    async def list_backfills(query: Query, paging: Paging) -> Page[Backfill]:
+        of = Backfill.of
+        return await query.shown(backfill.COLLECTION, {}, paging, of=lambda job: of(dict(job)))
 
     @router.get(f"{prefix}/audit", policy=READERS)
     async def list_audit(query: Query, paging: Paging) -> Page[Entry]:

@@ -1,0 +1,185 @@
+"""A handler that was added later runs over what it has missed: each event once, beside the rest.
+
+Positions do not move: the events were applied, only without this handler. Which of a key's events
+were made up for is kept in `filled`, in the transaction of their effects.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+
+from shared.chassis import streams
+from shared.chassis.audit import Asked
+from shared.chassis.clock import Clock
+from shared.chassis.envelope import Envelope, topic_of
+from shared.chassis.errors import Problem
+from shared.chassis.fold import Ref, Scope, stream_at, stream_ref
+from shared.chassis.handled import Handled, Stretch
+from shared.chassis.parking import code_of
+from shared.chassis.ports import Bus, BusError, Document, Instant, Place, Store, StoreError
+from shared.chassis.replies import Stored
+from shared.chassis.tail import events_of
+from shared.chassis.work import Answered, Application, Work, caused_by
+from shared.chassis.writer import Writer
+from shared.model import Context, Frozen, Refused, Unknown
+
+COLLECTION, FILLED = "backfills", "filled"
+CLAIM = timedelta(seconds=60)
+FAILURES_KEPT = 100
+
+log = structlog.get_logger("telar.backfill")
+
+
+class Failure(Frozen):
+    """An event over which the handler failed: it is left out, and named."""
+
+    key: str
+    sequence: int
+    code: str
+
+
+class Backfill(Frozen):
+    """One type's backfill: how many events were read, made up for, and failed."""
+
+    type: str
+    state: Literal["running", "done"]
+    events: int
+    applied: int
+    failures: list[Failure]
+
+    @classmethod
+    def of(cls, job: Document) -> "Backfill":
+        """As it is shown."""
+        shown = {name: job[name] for name in cls.model_fields if name != "type"}
+        return cls.model_validate({"type": job["_id"], **shown})
+
+
+class Fill(Work):
+    """One event that was applied without its handler."""
+
+    def __init__(self, context: Context, arrived: Envelope) -> None:
+        super().__init__(context)
+        self.arrived = arrived
+        self._filled = Ref(FILLED, f"{arrived.type}/{arrived.key}")
+
+    def wanted(self) -> Sequence[Ref]:
+        """The position of the key, and what of it was made up for."""
+        return [stream_ref(self.arrived.key), self._filled]
+
+    def fold(self, scope: Scope) -> bool:
+        """Apply it unless that was done, or is still to come by itself."""
+        arrived = self.arrived
+        position, _ = streams.applied(stream_at(scope, stream_ref(arrived.key)), arrived.topic)
+        filled = scope.read(self._filled) or {"_id": self._filled.id, "done": []}
+        if arrived.sequence > position or arrived.sequence in filled["done"]:
+            return False
+        Application(arrived, scope.batch.handlers, -1, self.context.at).act(scope)
+        scope.put(self._filled, {**filled, "done": [*filled["done"], arrived.sequence]})
+        return True
+
+
+class Begin(Answered):
+    """An operator orders a backfill, audited with the reason."""
+
+    def __init__(self, asked: Asked, event_type: str, handled: Handled) -> None:
+        super().__init__(asked.context, asked.idempotency)
+        self.asked, self.type, self.handled = asked, event_type, handled
+        self._job = Ref(COLLECTION, event_type)
+
+    def wanted(self) -> Sequence[Ref]:
+        """The job that may run already, and the place of the audit's entry."""
+        return [*super().wanted(), self._job, self.asked.ref]
+
+    def act(self, scope: Scope) -> Stored:
+        """Let a process take it."""
+        if self.type not in self.handled.types:
+            raise Unknown("backfill-type-unhandled")
+        if (there := scope.read(self._job)) and there["state"] == "running":
+            raise Refused("backfill-running")
+        none: Document = {"events": 0, "applied": 0, "failures": []}
+        job = {"_id": self.type, "state": "running", "due": self.context.at, **none}
+        scope.put(self._job, job)
+        self.asked.note(scope, self.type, "running")
+        return Stored(200, Backfill.of(job).model_dump_json().encode())
+
+
+class Backfills:
+    """Runs what was ordered; another process takes over where one died."""
+
+    def __init__(
+        self, store: Store, bus: Bus, clock: Clock, writer: Writer, handled: Handled
+    ) -> None:
+        self.store, self.bus, self.clock = store, bus, clock
+        self.writer, self.handled = writer, handled
+
+    async def run(self, every: float = 1.0) -> None:
+        """Look now and then for something to do."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                for job in await self.store.before(COLLECTION, "due", self.clock.now(), 10):
+                    await self._take(job)
+            except (StoreError, BusError, Problem) as error:
+                log.warning("backfill.waits", error=type(error).__name__)
+
+    async def _take(self, job: Document) -> None:
+        place = Instant(COLLECTION, job["_id"], "due")
+        claimed = self.clock.now() + CLAIM
+        if not await self.store.move(place, job["due"], claimed):
+            return
+        ends = await self.bus.ends(topic_of(job["_id"]))
+        missed = await self.handled.missed(job["_id"], list(ends))
+        for partition, stretches in missed.items():
+            for stretch in stretches:
+                job, claimed = await self._fill(job, partition, stretch, claimed)
+            await self.handled.made_up(job["_id"], partition)
+        await self.store.move(place, claimed, claimed, {**_progress(job), "state": "done"})
+        await self.store.clear(COLLECTION, [job["_id"]], "due")
+        log.info("backfill.done", type=job["_id"], events=job["events"], applied=job["applied"])
+
+    async def _fill(
+        self, job: Document, place: Place, stretch: Stretch, claimed: datetime
+    ) -> tuple[Document, datetime]:
+        """One stretch of a partition; the claim is kept alive with the progress."""
+        starts = {one: end for one, end in (await self.bus.ends(place[0])).items() if one != place}
+        async for records in self.bus.scan(place[0], {**starts, place: stretch[0]}):
+            mine = [
+                event
+                for record, event in events_of(records)
+                if (record.topic, record.partition) == place
+                and (stretch[1] is None or record.offset < stretch[1])
+                and event.type == job["_id"]
+            ]
+            job = await self._apply(job, mine)
+            again = self.clock.now() + CLAIM
+            due = Instant(COLLECTION, job["_id"], "due")
+            if not await self.store.move(due, claimed, again, _progress(job)):
+                raise StoreError("another process has taken over")
+            claimed = again
+        return job, claimed
+
+    async def _apply(self, job: Document, events: list[Envelope]) -> Document:
+        works = [Fill(caused_by(event, self.clock.now()), event) for event in events]
+        self.writer.submit(works)
+        applied, failures = 0, list(job["failures"])
+        outcomes = await asyncio.gather(*(one.future for one in works), return_exceptions=True)
+        for event, outcome in zip(events, outcomes, strict=True):
+            if isinstance(outcome, StoreError | Problem):
+                raise outcome
+            if isinstance(outcome, Exception):
+                where = {"key": event.key, "sequence": event.sequence}
+                failures.append({**where, "code": code_of(outcome)})
+            applied += outcome is True
+        return {
+            **job,
+            "events": job["events"] + len(events),
+            "applied": job["applied"] + applied,
+            "failures": failures[:FAILURES_KEPT],
+        }
+
+
+def _progress(job: Document) -> Document:
+    return {name: job[name] for name in ("events", "applied", "failures")}
