@@ -1,5 +1,6 @@
 """The grants service: what it is made of."""
 
+from services.grants.checks import check_pools
 from services.grants.domain.applications import APPLICATIONS
 from services.grants.domain.awards import AWARDS
 from services.grants.domain.dossiers import DOSSIERS
@@ -25,4 +26,5 @@ SERVICE = Service(
     handlers=handlers,
     aggregates=[POOLS, ROUNDS, APPLICATIONS, AWARDS, PAYMENTS, DOSSIERS],
     indexes=INDEXES,
+    check=check_pools,
 )
