@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
+from shared.chassis import control
 from shared.chassis.envelope import Envelope, decode, encode, encode_value, envelope
 from shared.chassis.ports import Outgoing, Record
 from shared.model import Context
@@ -92,6 +93,18 @@ def test_headers_value_and_key_are_as_asyncapi_says(event_type: str) -> None:
 def check(schema: dict[str, Any], value: Any) -> None:
     whole = {**schema, "components": ASYNCAPI["components"]}
     jsonschema_rs.validate(whole, value)
+
+
+@pytest.mark.parametrize("kind", ["ask", "heads"])
+def test_what_is_said_on_the_control_topic_is_as_asyncapi_says(kind: str) -> None:
+    message = ASYNCAPI["components"]["messages"][f"{control.CONTROL}.{kind}"]
+    example = message["examples"][0]["payload"]
+    assert example["kind"] == kind
+    said = control.read(Record(control.CONTROL, 0, 0, b"key", json.dumps(example).encode()))
+    assert said is not None
+    sent = control.outgoing(said)
+    assert sent.topic in ASYNCAPI["channels"]
+    check(message["payload"], json.loads(sent.value))
 
 
 def test_the_document_is_valid_asyncapi() -> None:
