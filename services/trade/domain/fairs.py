@@ -113,7 +113,7 @@ class SeatKept(Event):
     """A place of the delegation is kept for her."""
 
     place_id: Id
-    seconds: PositiveCount
+    seconds: OfferSeconds
 
 
 class Settled(Event):

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
+from services.trade.domain.fairs import OfferSeconds
 from shared.events.trade import (
     PlaceApplied,
     PlaceConfirmed,
@@ -52,7 +53,7 @@ class Apply(Command):
 class Keep(Command):
     """The fair keeps a place for her, for so long."""
 
-    seconds: PositiveCount
+    seconds: OfferSeconds
 
 
 class Queue(Command):

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.trade.domain import fairs
-from services.trade.domain.fairs import FAIRS, Cancel
+from services.trade.domain.fairs import FAIRS, Cancel, Publish
 from services.trade.domain.places import PLACES, Confirm, Withdraw
 from services.trade.domain.readiness import READINESS
+from services.trade.handlers import handlers
 from shared.events.trade import PlacePromoted
 from shared.model import Do, Event, Refused
 from tests.support.spec import NOON
@@ -244,3 +245,14 @@ def _agree(world: World) -> None:
         held = world.get(PLACES, id_)
         certified = world.get(READINESS, held.person_id).certified
         assert held.unmet == (() if certified else ("course:course-1",))
+
+
+def test_an_offer_may_stand_as_long_as_a_fair_allows() -> None:
+    world = World(handlers)
+    most = 90 * 24 * 3600
+    plan = PLAN.model_copy(update={"offer_seconds": most})
+    world.run(Do(FAIRS, "fair-1", Publish(fair_id="fair-1", plan=plan)))
+    world.consume(enrolled("ana"))
+    world.consume(certified("ana"))
+    world.run(apply("ana"))
+    assert place(world, "ana").expires_at == NOON + timedelta(seconds=most)
