@@ -178,6 +178,8 @@ async def _commander(
     idempotency_key: Annotated[str | None, Header(description="8 to 64 of A-Z a-z 0-9 _ -")] = None,
     if_match: Annotated[str | None, Header(description="The ETag that was read")] = None,
 ) -> Commander:
+    if not request.app.state.runtime.secret:
+        raise Unavailable("not-ready")  # a body hashed without it would not be known again
     if idempotency_key is None:
         raise Problem(400, "idempotency-key-missing")
     plain = idempotency_key.replace("-", "").replace("_", "")

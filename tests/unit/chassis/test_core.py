@@ -4,10 +4,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 
 from shared.chassis.memory import MemoryBus, MemoryStore
+from shared.chassis.tokens import Issuer
 from tests.integration.repair_suite import RepairSuite
+from tests.support import mini
+from tests.support.app import Running
+from tests.support.wait import until
 
 
 class Ticking(MemoryStore):
@@ -33,3 +39,32 @@ class TestCoreInMemory(RepairSuite):
     @pytest.fixture
     def reader_store(self) -> MemoryStore:
         return Ticking()
+
+
+async def test_a_command_is_told_to_come_back_until_time_and_secret_are_known(
+    tmp_path: Path,
+) -> None:
+    store, keys = Ticking(), tmp_path / "keys"
+    issuer = Issuer(keys)
+    issuer.ensure()
+    store.faults.go_out()
+    app = mini.SHELF.app(mini.Settings(jwks=keys / "jwks.json", partitions=2), store, MemoryBus())
+    token = issuer.access_token("op-1", ["operator"])
+    async with app.router.lifespan_context(app), own_client(app, token) as http:
+        shelf = Running(app, http)
+        body = {"reader_id": "ana", "number": 3}
+        asked = await shelf.post("/shelves/s/loans", body, "key-00001")
+        assert (asked.status_code, asked.json()["code"]) == (503, "not-ready")
+        store.faults.come_back()
+        await until(app.state.runtime.faults, lambda faults: not faults)
+        first, again = [await shelf.post("/shelves/s/loans", body, "key-00001") for _ in "12"]
+        assert first.status_code == again.status_code == 201
+        assert first.content == again.content
+
+
+def own_client(app: FastAPI, token: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app),
+        base_url="http://service",
+        headers={"authorization": f"Bearer {token}"},
+    )
