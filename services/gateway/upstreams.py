@@ -5,6 +5,7 @@ read proxy variables on behalf of callers.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ DOWN_SECONDS = 1.0
 """A replica that refused a connection is tried last for so long."""
 
 _LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
+
+_NOT_READY = re.compile(rb'"code":\s*"not-ready"')
 
 log = structlog.get_logger("telar.gateway")
 
@@ -43,6 +46,10 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
+
+
+class _NotReady(Exception):
+    """This replica starts or stops, and did nothing: another may take the call."""
 
 
 class Pool:
@@ -73,7 +80,7 @@ class Pool:
         for address in self._in_turn():
             try:
                 return await self._once(call, address, seconds)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout, _NotReady) as error:
                 self._down_until[address] = time.monotonic() + DOWN_SECONDS
                 self._failed(address, error)
             except httpx2.PoolTimeout as error:
@@ -116,6 +123,8 @@ class Pool:
                     raise Problem(502, "upstream-broken")
         finally:
             await response.aclose()
+        if response.status_code == 503 and _NOT_READY.search(body):
+            raise _NotReady
         return Answer(response.status_code, response.headers.raw, bytes(body))
 
     def _failed(self, address: str, error: Exception) -> None:

@@ -126,6 +126,20 @@ async def test_a_replica_that_refuses_connections_is_passed_by(gateway: Gateway)
     assert gateway.replicas.hosts.count("one") == 1  # then it is known to be down
 
 
+async def test_a_replica_that_starts_or_stops_is_passed_by(gateway: Gateway):
+    gateway.replicate("one", "two")
+    gateway.replicas.does["one"] = said(503, {"code": "not-ready"}, retry_after="1")
+    answers = [await gateway.post(ACCEPT, idempotency_key="key-00000001") for _ in range(6)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert gateway.replicas.hosts.count("one") == 1  # then it is known to be down
+
+
+async def test_a_service_of_which_no_replica_is_ready_is_away(gateway: Gateway):
+    gateway.replicas.does["one"] = said(503, {"code": "not-ready"}, retry_after="1")
+    answer = await gateway.post(ACCEPT, idempotency_key="key-00000001")
+    assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
+
+
 @pytest.mark.parametrize("error", [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout])
 async def test_a_service_that_is_away_is_a_503_with_when_to_come_back(
     gateway: Gateway, error: type[httpx2.TransportError]
