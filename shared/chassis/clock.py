@@ -12,29 +12,31 @@ MOST_SKEW = 2.0
 
 
 class Clock:
-    """The database's time, kept by its offset from this machine's."""
+    """The database's time, carried on by this machine's monotonic clock: no jump moves it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.offset = 0.0
+        self._start = time.time() - time.monotonic()
+        self.skew = 0.0
 
     def now(self) -> datetime:
         """The instant, UTC, in whole milliseconds (what MongoDB keeps)."""
-        at = datetime.fromtimestamp(time.time() + self.offset, UTC)
+        at = datetime.fromtimestamp(time.monotonic() + self._start, UTC)
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     async def sync(self) -> None:
         """Ask the database once; half the round trip is taken as the way back."""
-        before = time.time()
-        there = await self._store.time()
-        middle = (before + time.time()) / 2
-        self.offset = there.timestamp() - middle
-        metrics.CLOCK_SKEW.set(self.offset)
+        before = time.monotonic()
+        there = (await self._store.time()).timestamp()
+        middle = (before + time.monotonic()) / 2
+        self._start = there - middle
+        self.skew = self.now().timestamp() - time.time()
+        metrics.CLOCK_SKEW.set(self.skew)
 
     @property
     def trusted(self) -> bool:
         """Whether this machine is near enough to the database's clock."""
-        return abs(self.offset) <= MOST_SKEW
+        return abs(self.skew) <= MOST_SKEW
 
     async def run(self, every: float = 10.0) -> None:
         """Ask again and again; an outage of the database is not the clock's to report."""

@@ -6,7 +6,6 @@ lock: duplicates and inversions are harmless to numbered streams.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -118,7 +117,7 @@ class Publisher:
             metrics.PUBLISH_FAILURES.inc()
             log.warning("publish.failed", commits=len(batch), error=str(error))
             return False
-        acknowledged = time.time() + self.clock.offset
+        acknowledged = self.clock.now().timestamp()
         for _, at, _ in batch:
             metrics.PUBLISH_SECONDS.observe(max(0.0, acknowledged - at.timestamp()))
         try:
