@@ -64,7 +64,7 @@ demo: $(VENV)/.run  ## The same on a throw-away folder, then down again
 	@$(BIN)/telar up --ephemeral --demo --then-down
 
 .PHONY: test
-test: check integration e2e  ## Everything: checks, then the tests on real servers
+test: check integration e2e faults  ## Everything: checks, then the tests on real servers
 
 .PHONY: integration
 integration: $(VENV)/.dev  ## Tests on a real MongoDB and a real Kafka
@@ -73,6 +73,10 @@ integration: $(VENV)/.dev  ## Tests on a real MongoDB and a real Kafka
 .PHONY: e2e
 e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
 	@$(BIN)/python -m pytest -q tests/e2e
+
+.PHONY: faults
+faults: $(VENV)/.dev  ## Faults on the real stack, 5 minutes; FULL=1: hours, added to the results
+	@$(if $(FULL),$(BIN)/python -m tests.faults --full $(SCENARIOS) && $(BIN)/python -m tests.faults.report,$(BIN)/python -m pytest -q tests/faults)
 
 .PHONY: clean
 clean:  ## Remove what setup and checks made

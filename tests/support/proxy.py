@@ -1,6 +1,7 @@
 """A wire that can be cut: between a client and a server, as a bad network would be."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
@@ -9,12 +10,18 @@ from typing import Self
 class Proxy:
     """Passes bytes on until it is told to swallow answers, or everything."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, port: int, listens: int = 0) -> None:
+        self._target, self._listens = port, listens
         self._server: asyncio.Server | None = None
         self._pipes: set[asyncio.Task[None]] = set()
         self.swallows_answers = False
         self.is_frozen = False
+        self.latency = 0.0
+        """Seconds by which every piece of bytes comes later; `jitter` seconds more at random."""
+        self.jitter = 0.0
+        self.resets_after: int | None = None
+        """Bytes of an answer after which the connection is reset; the next one lives."""
+        self.resets = self.slowed = self.swallowed = 0
         self.held = 0
         self._late: set[asyncio.Task[None]] = set()
         self._released = asyncio.Event()
@@ -26,7 +33,7 @@ class Proxy:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._listens)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -37,6 +44,16 @@ class Proxy:
         if self._pipes:
             await asyncio.wait(self._pipes)
         await asyncio.sleep(0)  # an aborted connection is closed by the next turn of the loop
+
+    def thaw(self) -> None:
+        """Half-open connections end; new ones live."""
+        self.is_frozen = False
+        self.cut()
+
+    def cut(self) -> None:
+        """Break every connection there is."""
+        for pipe in self._pipes:
+            pipe.cancel()
 
     @asynccontextmanager
     async def silence(self) -> AsyncIterator[None]:
@@ -75,11 +92,19 @@ class Proxy:
         try:
             while data := await source.read(65536):
                 if self.is_frozen:
+                    self.swallowed += 1
                     await asyncio.Event().wait()
+                if self.latency:
+                    self.slowed += 1
+                    await asyncio.sleep(self.latency + random.random() * self.jitter)
                 if asyncio.current_task() in self._late:
                     self.held += 1
                     await self._released.wait()
                 if is_answer and self.swallows_answers:
+                    break
+                if is_answer and self.resets_after is not None:
+                    sink.write(data[: self.resets_after])
+                    self.resets, self.resets_after = self.resets + 1, None
                     break
                 sink.write(data)
                 await sink.drain()

@@ -1,0 +1,39 @@
+"""python -m tests.faults SCENARIO… [--full] [--seed N]: make faults, look at what comes of them."""
+
+import argparse
+import asyncio
+import json
+import sys
+
+from tests.faults import scenarios
+from tests.faults.runner import SCENARIOS, record, run
+
+
+def main() -> None:
+    """Run the named scenarios one after another; a full run is added to the results."""
+    assert scenarios.__doc__
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("names", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
+    parser.add_argument("--full", action="store_true", help="the sizes of docs/reliability.md")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--list", action="store_true")
+    asked = parser.parse_args()
+    if asked.list:
+        for one in SCENARIOS.values():
+            print(f"{one.name:<16}{one.title}")  # noqa: T201
+        return
+    held = [_one(name, asked) for name in asked.names or SCENARIOS]
+    sys.exit(int(not all(held)))
+
+
+def _one(name: str, asked: argparse.Namespace) -> bool:
+    row = asyncio.run(run(SCENARIOS[name], full=asked.full, seed=asked.seed))
+    print(json.dumps(row, indent=1))  # noqa: T201
+    sys.stdout.flush()
+    if asked.full and not row["violations"]:
+        record(row)
+    return not row["violations"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,334 @@
+"""What must hold once everything has healed, whatever died: each sentence that does not, in words.
+
+I1  an accepted command has its effect exactly once, in its service and in every subscriber
+I2  a refused one has none; an unknown one was asked again, so that it is one of the two
+I3  no bucket of money is below zero, and the sum is what was put in; nothing over capacity
+I4  one certificate a woman and course, one enrolment a woman and call
+I5  the numbers of every stream are 1..n, chained by hash, in the outbox, in Kafka, in each reader
+I6  one key has one answer: the same status, the same bytes
+I7  no offset stands past what was applied
+I8  nothing waits in an outbox; parked and quarantined is what was poisoned, and nothing else
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from tests.faults.checker.outside import GENESIS, Document, Fact, Outside
+from tests.faults.checker.state import Expected, Photo, State, place_of, read
+
+BUCKETS = ("available", "reserved", "committed", "disbursed")
+SEATED = ("confirmed", "offered", "completed", "revoked")
+GOING = ("confirmed", "offered")
+COUNTED = {
+    "registered": ("enrollment", "person-registered"),
+    "enrolled": ("enrollment", "applicant-enrolled"),
+    "seats_confirmed": ("training", "seat-confirmed"),
+    "awards_accepted": ("grants", "award-accepted"),
+    "places_confirmed": ("trade", "place-confirmed"),
+}
+
+
+async def violations(
+    outside: Outside, history: list[Document], expected: Expected | None = None
+) -> list[str]:
+    """All that does not hold; empty when everything does."""
+    expected = expected or Expected()
+    state = await read(outside, history)
+    found = [
+        *of_commands(state),
+        *of_answers(history),
+        *of_money(state),
+        *of_places(state),
+        *of_streams(state),
+        *of_topics(state, expected),
+        *of_readers(state, expected),
+        *of_views(state, expected),
+        *of_offsets(state, expected),
+        *of_rest(outside, expected),
+    ]
+    return found[:200]
+
+
+# -- I1, I2, I6: what the clients were told ---------------------------------------------------
+
+
+def of_commands(state: State) -> Iterable[str]:
+    """Accepted: one commit carries its events. Refused: none does."""
+    commits: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for service, facts in state.facts.items():
+        for fact in facts:
+            commits[service, fact.correlation].add(fact.commit)
+    for op in state.history:
+        found = len(commits[op["service"], op["key"]])
+        wanted = {"ok": int(op["publishes"]), "refused": 0}.get(op["outcome"])
+        if wanted is None:
+            yield f"I2 {op['key']} {op['name']}: nobody knows what became of it"
+        elif found != wanted:
+            yield f"I1 {op['key']} {op['name']} was {op['outcome']}, effects: {found}"
+
+
+def of_answers(history: Iterable[Document]) -> Iterable[str]:
+    """One key, one answer; and an answer that says nothing final is none."""
+    for op in history:
+        final = {
+            (one["status"], one["reply"])
+            for one in op["tries"]
+            if 200 <= one["status"] < 500
+            and one["status"] not in (401, 429)
+            and one["code"] != "idempotency-in-progress"
+        }
+        if len(final) > 1:
+            yield f"I6 {op['key']} {op['name']}: {len(final)} answers {sorted(final)}"
+        for one in op["tries"]:
+            if one["status"] >= 500 and one["status"] not in (502, 503, 504):
+                yield f"I6 {op['key']} {op['name']}: {one['status']} {one['code']}"
+
+
+# -- I3, I4: money, capacity, things that there may be once ------------------------------------
+
+
+def of_money(state: State) -> Iterable[str]:
+    """A pool holds what the accepted commands put in, and awards hold what the pool promised."""
+    if "grants" not in state.services:
+        return
+    given, decided = _given(state.history), _decided(state.facts["grants"])
+    pools, awards = state.outside.pools_and_awards()
+    yield from of_buckets(pools, awards)
+    for pool in pools:
+        total = sum(pool["balances"][name] for name in BUCKETS)
+        if total != decided[pool["_id"]]:
+            yield f"I3 pool {pool['_id']} holds {total}, its events say {decided[pool['_id']]}"
+        if pool["_id"] in given and total != given[pool["_id"]]:
+            yield f"I3 pool {pool['_id']} holds {total}, was given {given[pool['_id']]}"
+
+
+def _given(history: Iterable[Document]) -> Counter[str]:
+    """What the clients put into each pool, as far as they were told that they did."""
+    given: Counter[str] = Counter()
+    for op in history:
+        if op["outcome"] == "ok" and "amount" in op["facts"]:
+            given[op["facts"]["pool"]] += int(op["facts"]["amount"])
+    return given
+
+
+def _decided(facts: Iterable[Fact]) -> Counter[str]:
+    """What went into each pool, and was taken out again, as its events say."""
+    decided: Counter[str] = Counter()
+    for fact in facts:
+        if sign := {"pool-opened": 1, "pool-increased": 1, "pool-reduced": -1}.get(fact.name):
+            decided[fact.key] += sign * int(json.loads(fact.value)["amount"])
+    return decided
+
+
+def of_buckets(pools: list[Document], awards: list[Document]) -> list[str]:
+    """What holds in every snapshot: nothing negative, and each promise is in its bucket."""
+    reserved: Counter[str] = Counter()
+    bound: Counter[str] = Counter()
+    for award in awards:
+        if award["status"] == "offered":
+            reserved[award["pool_id"]] += award["amount"]
+        elif award["status"] == "accepted":
+            back = sum(t["amount"] for t in award["tranches"] if t["status"] == "returned")
+            bound[award["pool_id"]] += award["amount"] - back
+    wrong = []
+    for pool in pools:
+        name, money = pool["_id"], {bucket: pool["balances"][bucket] for bucket in BUCKETS}
+        if min(money.values()) < 0:
+            wrong.append(f"I3 pool {name} is below zero: {money}")
+        if money["reserved"] != reserved[name]:
+            wrong.append(f"I3 pool {name} reserves {money}, awards say {reserved[name]}")
+        if money["committed"] + money["disbursed"] != bound[name]:
+            wrong.append(f"I3 pool {name} promised {money}, awards say {bound[name]}")
+    return wrong
+
+
+def of_places(state: State) -> Iterable[str]:
+    """Nobody above capacity; enrolled and certified once."""
+    outside = state.outside
+    for service, group, thing, of, size, states in (
+        ("training", "cohorts", "seats", "cohort_id", "capacity", SEATED),
+        ("trade", "fairs", "places", "fair_id", "places", GOING),
+    ):
+        if service not in state.services:
+            continue
+        taken = Counter(one[of] for one in outside.all(service, thing) if one["status"] in states)
+        for one in outside.all(service, group):
+            if taken[one["_id"]] > one[size]:
+                yield f"I3 {group} {one['_id']}: {taken[one['_id']]} of {one[size]}"
+    if "training" in state.services:
+        held = Counter(
+            (one["person_id"], one["course_id"]) for one in outside.all("training", "certificates")
+        )
+        yield from (f"I4 certificate {one}: {n}" for one, n in held.items() if n > 1)
+    live = ("submitted", "evaluated", "enrolled")
+    enrolled = Counter(
+        (one["person_id"], one["call_id"])
+        for one in outside.all("enrollment", "enrolments")
+        if one["status"] in live
+    )
+    yield from (f"I4 enrolment {one}: {n}" for one, n in enrolled.items() if n > 1)
+
+
+# -- I5: streams ------------------------------------------------------------------------------
+
+
+def of_streams(state: State) -> Iterable[str]:
+    """In every outbox the numbers of a key are 1..n, each once, each with the hash before it."""
+    for service, facts in state.facts.items():
+        for key, chain in _chains(facts).items():
+            before = GENESIS
+            for number, fact in enumerate(chain, 1):
+                if fact.sequence != number:
+                    yield f"I5 {service}/{key}: {fact.sequence} stands where {number} belongs"
+                    break
+                if fact.previous != before:
+                    yield f"I5 {service}/{key}: the chain breaks at {number}"
+                    break
+                before = fact.digest
+            out = state.streams[service].get(key, {}).get("out", {}).get(service)
+            if not out or (out[0], out[1]) != (chain[-1].sequence, chain[-1].digest):
+                yield f"I5 {service}/{key}: last number {out}, outbox ends at {len(chain)}"
+
+
+def _chains(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    chains: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        chains[fact.key].append(fact)
+    return {key: sorted(chain, key=lambda fact: fact.sequence) for key, chain in chains.items()}
+
+
+def of_topics(state: State, expected: Expected) -> Iterable[str]:
+    """Kafka holds what the outbox holds: every event, unaltered, at least once."""
+    strangers = 0
+    for service, facts in state.facts.items():
+        decided = {(fact.key, fact.sequence): fact.digest for fact in facts}
+        found: set[tuple[str, int]] = set()
+        for stored in state.topics[service]:
+            fact = stored.fact
+            if fact is None or decided.get((fact.key, fact.sequence)) != fact.digest:
+                strangers += 1
+            else:
+                found.add((fact.key, fact.sequence))
+        if missing := decided.keys() - found:
+            yield f"I5 telar.{service} lacks {len(missing)} events, as {min(missing)}"
+    if strangers != expected.strangers:
+        yield f"I5 {strangers} records that nobody decided, expected {expected.strangers}"
+
+
+def of_readers(state: State, expected: Expected) -> Iterable[str]:
+    """Every reader stands at the last event of every key, with its hash."""
+    for service, facts in state.facts.items():
+        last = {key: chain[-1] for key, chain in _chains(facts).items()}
+        for reader in state.readers(service):
+            for key, fact in last.items():
+                stream = state.streams[reader].get(key, {})
+                at = stream.get("in", {}).get(service, [0, ""])
+                parked = (reader, f"{service}/{key}") in expected.parked
+                if not parked and (at[0], at[1]) != (fact.sequence, fact.digest):
+                    yield f"I1 {reader} stands at {at[0]} of {service}/{key}, not {fact.sequence}"
+
+
+# -- I1: what the subscribers made of it ------------------------------------------------------
+
+
+def of_views(state: State, expected: Expected) -> Iterable[str]:
+    """Timelines, counts and dossiers say what the outboxes say, no more and no less."""
+    if "gateway" in state.services:
+        yield from _of_gateway(state, expected)
+    enrolled = {
+        (fact.key, json.loads(fact.value)["enrolment_id"])
+        for fact in state.facts.get("enrollment", ())
+        if fact.name == "applicant-enrolled"
+    }
+    if [fact for fact in state.facts.get("enrollment", ()) if fact.name == "enrolment-withdrawn"]:
+        return
+    for reader, collection in (
+        ("training", "dossiers"),
+        ("grants", "dossiers"),
+        ("trade", "readiness"),
+    ):
+        if reader in state.services:
+            lost = {key.partition("/")[2] for who, key in expected.parked if who == reader}
+            known = {
+                (one["_id"], enrolment)
+                for one in state.outside.all(reader, collection)
+                for enrolment in one["enrolments"]
+            }
+            wanted = {one for one in enrolled if one[0] not in lost}
+            if known != wanted:
+                yield f"I1 {reader} knows {len(known)} enrolments, {len(wanted)} happened"
+
+
+def _of_gateway(state: State, expected: Expected) -> Iterable[str]:
+    parked = {key for who, key in expected.parked if who == "gateway"}
+    persons = {fact.key for fact in state.facts["enrollment"] if fact.name == "person-registered"}
+    wanted = {
+        f"{fact.key}/{service}/{fact.sequence:012d}"
+        for service, facts in state.facts.items()
+        for fact in facts
+        if fact.key in persons and f"{service}/{fact.key}" not in parked
+    }
+    entries = [str(one["_id"]) for one in state.outside.all("gateway", "timeline", _id=1)]
+    if set(entries) != wanted:
+        extra, lacking = len(set(entries) - wanted), len(wanted - set(entries))
+        yield f"I1 the timeline lacks {lacking} entries and has {extra} of nothing"
+    if parked:
+        return
+    sums: Counter[str] = Counter()
+    for part in state.outside.all("gateway", "counters"):
+        sums.update(part["counts"])
+    for name, (service, kind) in COUNTED.items():
+        happened = sum(fact.name == kind for fact in state.facts.get(service, ()))
+        if sums[name] != happened:
+            yield f"I1 the gateway counts {sums[name]} {name}, {happened} happened"
+
+
+# -- I7, I8: at rest --------------------------------------------------------------------------
+
+
+def of_offsets(state: State, expected: Expected) -> Iterable[str]:
+    """No offset stands past the end; and when a service was looked at, none past what it had."""
+    ends: dict[tuple[str, int], int] = {}
+    for name, records in state.topics.items():
+        for one in records:
+            place = (f"telar.{name}", one.partition)
+            ends[place] = max(ends.get(place, 0), one.offset + 1)
+    for service in state.services if not expected.cut else ():
+        stored = {
+            place_of(one["_id"]): int(one["next"]) for one in state.outside.all(service, "offsets")
+        }
+        for who, offsets in (("stored", stored), ("told Kafka", state.offsets.get(service, {}))):
+            for place, offset in offsets.items():
+                if offset > ends.get(place, offset):
+                    yield f"I7 {service} {who} {offset} of {place}, which ends at {ends[place]}"
+    for photo in expected.photos:
+        yield from _of_photo(state, photo)
+
+
+def _of_photo(state: State, photo: Photo) -> Iterable[str]:
+    """Every record below an offset was applied when the offset was stored, or waited."""
+    for name in state.facts:
+        for one in state.topics[name]:
+            if one.offset >= photo.offsets.get((f"telar.{name}", one.partition), 0):
+                continue
+            fact = one.fact
+            if fact is None or f"{name}/{fact.key}" in photo.parked:
+                continue
+            if photo.applied.get((name, fact.key), 0) < fact.sequence:
+                yield f"I7 {photo.service} was past {name}/{fact.key} {fact.sequence} unapplied"
+                return
+
+
+def of_rest(outside: Outside, expected: Expected) -> Iterable[str]:
+    """Nothing waits but what was poisoned."""
+    waiting = outside.waiting()
+    yield from (f"I8 {name}: {n}" for name, n in waiting.items() if name.endswith(".outbox"))
+    for service in outside.there():
+        parked = {(service, str(one["_id"])) for one in outside.all(service, "parked", _id=1)}
+        wanted = {one for one in expected.parked if one[0] == service}
+        yield from (f"I8 parked at {one[0]}: {one[1]}" for one in parked - wanted)
+        yield from (f"I8 not parked at {one[0]}: {one[1]}" for one in wanted - parked)
+        kept = waiting.get(f"{service}.quarantine", 0)
+        if kept != expected.quarantined.get(service, 0):
+            yield f"I8 {service} has {kept} in quarantine"

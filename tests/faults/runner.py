@@ -1,0 +1,155 @@
+"""Scenarios by name, each with a quick and a full size and a time that it may take."""
+
+import asyncio
+import json
+import logging
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.trial import Body, Trial, percentile
+from tests.support.cluster import Cluster, Shape
+
+RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[2]
+
+
+Around = Callable[[Cluster], AbstractAsyncContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of fault, in two sizes."""
+
+    name: str
+    title: str
+    body: Body
+    quick: Mapping[str, Any]
+    full: Mapping[str, Any]
+    shape: Shape
+    bounds: tuple[float, float]
+    start: Mapping[str, int] = field(default_factory=dict)
+    """How many instances of a service run at first, if not all."""
+    daily: bool = True
+    """Whether its quick size is part of `make test`."""
+    around: Around | None = None
+    """What must be there before the cluster starts: a wire in between, a small disk."""
+
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(
+    title: str,
+    *,
+    quick: Mapping[str, Any],
+    full: Mapping[str, Any],
+    bounds: tuple[float, float],
+    shape: Shape | None = None,
+    start: Mapping[str, int] | None = None,
+    around: Around | None = None,
+    daily: bool = True,
+) -> Callable[[Body], Body]:
+    """Register a scenario under the name of its function."""
+
+    def register(body: Body) -> Body:
+        name = body.__name__.replace("_", "-")
+        shape_, start_ = shape or Shape(), start or {}
+        made = Scenario(name, title, body, quick, full, shape_, bounds, start_, daily, around)
+        SCENARIOS[name] = made
+        return body
+
+    return register
+
+
+async def run(scenario: Scenario, *, full: bool = False, seed: int | None = None) -> dict[str, Any]:
+    """Run it once; the row of what happened. What failed leaves its folder behind."""
+    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    folder = Path(tempfile.mkdtemp(prefix=f"telar-{scenario.name}-"))
+    sizes = scenario.full if full else scenario.quick
+    begun = time.monotonic()
+    cluster = Cluster(folder, scenario.shape)
+    trial: Trial | None = None
+    around: Any = None
+    try:
+        async with AsyncExitStack() as stack:
+            if scenario.around is not None:
+                around = await stack.enter_async_context(scenario.around(cluster))
+            stack.push_async_callback(asyncio.to_thread, cluster.stop)
+            await asyncio.to_thread(cluster.start, scenario.start)
+            trial = Trial(cluster, seed, around)
+            stack.push_async_callback(trial.close)
+            await _within(trial, scenario.body(trial, **sizes), scenario.bounds[full])
+            await trial.judge(folder)
+    finally:
+        if trial is not None and not trial.tally.wrong:
+            shutil.rmtree(folder, ignore_errors=True)
+    row = _row(scenario, trial, sizes, time.monotonic() - begun)
+    return {**row, "full": full} | ({"folder": str(folder)} if trial.tally.wrong else {})
+
+
+async def _within(trial: Trial, body: Any, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await body
+    except TimeoutError:
+        trial.tally.wrong.append(f"I13 not done within {seconds:.0f} s")
+    except Exception as error:
+        trial.tally.wrong.append(f"the scenario: {error!r}"[:600])
+        traceback.print_exc()
+
+
+def _row(
+    scenario: Scenario, trial: Trial, sizes: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    tally = trial.tally
+    faults = {
+        name: {"made": tally.made[name], "observed": tally.observed[name]} for name in tally.made
+    }
+    recovery = {
+        name: None if value is None else round(value, 2)
+        for name, value in (
+            ("p50", percentile(tally.recoveries, 0.5)),
+            ("p95", percentile(tally.recoveries, 0.95)),
+            ("max", percentile(tally.recoveries, 1.0)),
+        )
+    }
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "seed": trial.seed,
+        "sizes": dict(sizes),
+        "faults": faults,
+        "commands": trial.client.history.counts(),
+        "snapshots": trial.snapshots,
+        "notes": tally.notes,
+        "recovery_s": {**recovery, "n": len(tally.recoveries)},
+        "violations": tally.wrong[:50],
+        "seconds": round(seconds),
+    }
+
+
+def record(row: Mapping[str, Any]) -> Path:
+    """Append a row to the results of its scenario."""
+    path = RESULTS / f"{row['scenario']}.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    rows.append({**row, "commit": commit, "at": time.strftime("%Y-%m-%d", time.gmtime())})
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    return path

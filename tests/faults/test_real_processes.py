@@ -1,0 +1,17 @@
+"""Faults on the real stack, in sizes that everybody runs; `make faults` runs the same, larger."""
+
+import pytest
+
+from tests.faults import scenarios
+from tests.faults.runner import SCENARIOS, run
+
+assert scenarios.__doc__, "every scenario is registered"
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one.daily])
+async def test_nothing_is_lost_or_doubled_by(name: str) -> None:
+    row = await run(SCENARIOS[name])
+    assert row["violations"] == [], row
+    assert row["faults"], "no fault was made"
+    assert row["commands"]["accepted"] > 0
