@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +38,7 @@ class Edge:
         exchange = _Exchange(scope, receive, send)
         with structlog.contextvars.bound_contextvars(correlation=exchange.correlation):
             try:
+                exchange.refuse_announced()
                 await self.app(scope, exchange.receive, exchange.send)
             except Problem as problem:
                 await exchange.answer(problem.status, problem.code)
@@ -55,7 +57,8 @@ class _Exchange:
         self.started = time.perf_counter()
         self.status = 0
         self._read = 0
-        given = dict(scope["headers"]).get(b"correlation-id", b"").decode("latin-1")
+        self._headers = dict(scope["headers"])
+        given = self._headers.get(b"correlation-id", b"").decode("latin-1")
         self.correlation = given if _CORRELATION.match(given) else str(uuid4())
         scope["telar.correlation"] = self.correlation
 
@@ -64,12 +67,17 @@ class _Exchange:
         """The route's template: no ids in logs or metrics."""
         return getattr(self._scope.get("route"), "path", "unmatched")
 
+    def refuse_announced(self) -> None:
+        """413 for a body that says itself that it is too large: not a byte of it is waited for."""
+        declared = self._headers.get(b"content-length", b"0")
+        if declared.isdigit() and (len(declared) > 18 or int(declared) > BODY_BYTES):
+            raise Problem(413, "body-too-large")
+
     async def receive(self) -> Message:
         """The next part of the body, up to the limit."""
         message = await self._receive()
         self._read += len(message.get("body", b""))
-        declared = dict(self._scope["headers"]).get(b"content-length", b"0")
-        if self._read > BODY_BYTES or (declared.isdigit() and int(declared) > BODY_BYTES):
+        if self._read > BODY_BYTES:
             raise Problem(413, "body-too-large")
         return message
 
@@ -122,11 +130,14 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Place and kind only: pydantic's own text carries the value that was sent.
-    places = [
-        {"place": "/".join(str(part) for part in one["loc"])[:200], "code": one["type"]}
-        for one in error.errors()[:50]
-    ]
+    places = [{"place": _place(one), "code": one["type"]} for one in error.errors()[:50]]
     return _respond(request, Problem(422, "body-invalid"), places)
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    """Where it is, in our words: the name of an unknown field is the sender's and not repeated."""
+    loc = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    return "/".join(str(part) for part in loc)[:200]
 
 
 async def _http(request: Request, error: Exception) -> Response:

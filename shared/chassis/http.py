@@ -54,17 +54,26 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Wrap FastAPI's handler."""
-        handle = super().get_route_handler()
+        handle, takes_body = super().get_route_handler(), self.body_field is not None
 
         async def strict(request: Request) -> Response:
+            # First of all: nothing is read from a caller who is not known.
+            request.app.state.runtime.verifier.caller(request.headers.get("authorization"))
             if request.method in ("POST", "PUT") and (body := await request.body()):
-                media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-                if media != "application/json":
-                    raise Problem(415, "content-type-unsupported")
-                request._json = parse(body)
+                request._json = _read(request, body)
+                if not takes_body and request._json not in (None, {}):
+                    extra = {"place": "body", "code": "extra_forbidden"}
+                    raise Problem(422, "body-invalid", errors=[extra])
             return await handle(request)
 
         return strict
+
+
+def _read(request: Request, body: bytes) -> Any:
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/json":
+        raise Problem(415, "content-type-unsupported")
+    return parse(body)
 
 
 class Router(APIRouter):
@@ -97,6 +106,7 @@ class Router(APIRouter):
                 status_code=status,
                 response_model=_shown(endpoint),
                 dependencies=[Depends(_authorise(policy))],
+                openapi_extra={"x-telar-roles": sorted(policy.roles)},
                 operation_id=endpoint.__name__,
             )
             return endpoint

@@ -12,6 +12,11 @@ from shared.model import Aggregate, Context, Forbidden, Refused, Require, Unknow
 class Policy(Protocol):
     """Decides from the caller and the path; what needs the state comes back as guards."""
 
+    @property
+    def roles(self) -> frozenset[RoleName]:
+        """Who may get past it with one of these at all; said in the OpenAPI document."""
+        ...
+
     def check(self, caller: Caller, path: Mapping[str, str]) -> Sequence[Require]:
         """Guards that must hold; raises `Forbidden` (403) or `Unknown` (404)."""
         ...
@@ -26,7 +31,7 @@ class Role:
     """Any of these roles."""
 
     def __init__(self, *roles: RoleName) -> None:
-        self.roles = frozenset(roles)
+        self.roles: frozenset[RoleName] = frozenset(roles)
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> Sequence[Require]:
         """403 without one of the roles."""
@@ -42,7 +47,7 @@ class Self:
     """The path parameter is the woman acted for; anybody else's is 404."""
 
     def __init__(self, param: str) -> None:
-        self.param = param
+        self.roles, self.param = _HERS.roles, param
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> Sequence[Require]:
         """404 for another's id."""
@@ -66,6 +71,7 @@ class Owner:
     """The aggregate that the last path parameter names is hers; anybody else's is 404."""
 
     def __init__(self, aggregate: Aggregate[Any], field: str, param: str | None = None) -> None:
+        self.roles = _HERS.roles
         self.aggregate, self.field, self.param = aggregate, field, param
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> Sequence[Require]:
@@ -81,6 +87,7 @@ class AnyOf:
 
     def __init__(self, *policies: Policy) -> None:
         self.policies = policies
+        self.roles: frozenset[RoleName] = frozenset().union(*(one.roles for one in policies))
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> Sequence[Require]:
         """The lightest that allows it; else 404 if any of them hides, else 403."""

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from shared.chassis.errors import Problem
 from shared.chassis.fold import state_of
 from shared.chassis.ports import Store
+from shared.chassis.strict import plain
 from shared.model import Aggregate, Context, Require, Unknown
 
 WAIT_FOR_POSITION = 3.0
@@ -44,11 +45,27 @@ def _cursor(
     if cursor is None:
         return Cursor(after=None, limit=limit)
     try:
-        value, doc_id, kind = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
-        value = datetime.fromisoformat(value) if kind == "at" else value
-    except (ValueError, TypeError, binascii.Error):
+        after = _after(orjson.loads(base64.urlsafe_b64decode(cursor.encode())))
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise Problem(400, "cursor-malformed") from None
-    return Cursor(after=(value, str(doc_id)), limit=limit)
+    return Cursor(after=after, limit=limit)
+
+
+def _after(parts: Any) -> tuple[Any, str]:
+    """A cursor is anybody's to write: only what a list can be sorted by gets near the database."""
+    match parts:
+        case [str(text), str(doc_id), "at"] if plain(doc_id):
+            at = datetime.fromisoformat(text)
+            if at.tzinfo is not None:
+                return at.astimezone(UTC), doc_id
+        case [str(text), str(doc_id), "plain"] if plain(text) and plain(doc_id):
+            return text, doc_id
+        case [bool(), _, _]:
+            pass
+        case [None | int() as number, str(doc_id), "plain"] if plain(doc_id):
+            if number is None or -(2**63) <= number < 2**63:
+                return number, doc_id
+    raise ValueError("a cursor")
 
 
 Paging = Annotated[Cursor, Depends(_cursor)]
