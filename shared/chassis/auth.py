@@ -40,7 +40,8 @@ RELOAD_SECONDS = 30.0
 _HURRY_SECONDS = 1.0
 _LEEWAY_SECONDS = 5
 _REMEMBERED = 1024
-_SUBJECT = re.compile(r"[a-z0-9][a-z0-9:_-]{0,119}")
+_SUBJECT = re.compile(r"[a-z0-9][a-z0-9:_-]{0,63}")
+"""Shorter than an id: it becomes a part of the ids of what is hers."""
 
 
 @dataclass(frozen=True, slots=True)

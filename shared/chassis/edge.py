@@ -19,7 +19,10 @@ from shared.chassis.replies import problem_body
 from shared.chassis.strict import BODY_BYTES
 from shared.model import Refused
 
-_CORRELATION = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+_CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context; what has another form is as good as none."""
+
 
 log = structlog.get_logger("telar.http")
 
@@ -59,8 +62,11 @@ class _Exchange:
         self._read = 0
         self._headers = dict(scope["headers"])
         given = self._headers.get(b"correlation-id", b"").decode("latin-1")
-        self.correlation = given if _CORRELATION.match(given) else str(uuid4())
+        self.correlation = given if _CORRELATION.fullmatch(given) else str(uuid4())
+        trace = _TRACE.fullmatch(self._headers.get(b"traceparent", b"").decode("latin-1"))
         scope["telar.correlation"] = self.correlation
+        scope["telar.traceparent"] = trace and trace[0]
+        self.about = {"correlation": self.correlation} | ({"trace": trace[1]} if trace else {})
 
     @property
     def route(self) -> str:

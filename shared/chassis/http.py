@@ -42,7 +42,7 @@ def _authorise(policy: Policy) -> Callable[..., Any]:
             cause="query",
             correlation=request.scope["telar.correlation"],
             on_behalf_of=caller.on_behalf_of,
-            traceparent=request.headers.get("traceparent"),
+            traceparent=request.scope["telar.traceparent"],
         )
         request.state.guards = policy.check(caller, request.path_params)
 

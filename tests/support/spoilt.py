@@ -60,6 +60,7 @@ def authorizations(keys: Path) -> dict[str, str | None]:
         "of an unknown role": signer.token(roles=["operator", CANARY]),
         "of one role as text": signer.token(roles="operator"),
         "with a subject of another form": signer.token(sub="../" + CANARY),
+        "with a subject too long": signer.token(sub="a" * 65),
         "acting for somebody without being a promoter": signer.token(act_for=CANARY),
         "unsigned": f"{_part({'alg': 'none', 'typ': 'at+jwt'})}.{claims}.",
         "signed with a secret": _with_secret(good),

@@ -15,7 +15,7 @@ from services.enrollment.store import filled
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Self
 from shared.model import Do, Frozen, Require, Step, Unknown
-from shared.types import Id
+from shared.types import Id, PartId
 
 router = Router(tags=["enrolments"])
 
@@ -26,7 +26,7 @@ OWNER = Owner(ENROLMENTS, "person_id")
 class NewDraft(Draft):
     """A draft for one call."""
 
-    call_id: Id
+    call_id: PartId
 
 
 class Admission(Frozen):

@@ -13,7 +13,7 @@ from services.grants.store import filled
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Role, Self
 from shared.model import Do, Frozen
-from shared.types import Id, Moment, PositiveCentavos
+from shared.types import Id, Moment, PartId, PositiveCentavos
 
 router = Router(tags=["applications"])
 
@@ -21,7 +21,7 @@ router = Router(tags=["applications"])
 class Request(Frozen):
     """The round, and how much she asks for."""
 
-    round_id: Id
+    round_id: PartId
     amount: PositiveCentavos
 
 

@@ -8,7 +8,7 @@ from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Role, Self
 from shared.events.trade import Leaf
 from shared.model import Do, Frozen, Require
-from shared.types import Flag, Id
+from shared.types import Flag, Id, PartId
 
 router = Router(tags=["places"])
 HERS = Owner(PLACES, "person_id")
@@ -18,7 +18,7 @@ DESK = Role("trade", "operator", "auditor")
 class Application(Frozen):
     """Which fair she wants to join."""
 
-    fair_id: Id
+    fair_id: PartId
 
 
 class Leaving(Frozen):

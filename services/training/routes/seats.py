@@ -20,7 +20,7 @@ from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Role, Self
 from shared.events.training import AttendanceState
 from shared.model import Do, Frozen
-from shared.types import Code, Id, Moment, PositiveCount
+from shared.types import Code, Id, Moment, PartId, PositiveCount
 
 router = Router(tags=["seats"])
 
@@ -30,7 +30,7 @@ Source = Literal["trainer", "sign-sheet", "platform"]
 class SeatRequest(Frozen):
     """The cohort in which she asks for a seat."""
 
-    cohort_id: Id
+    cohort_id: PartId
 
 
 class SeatDrop(Frozen):

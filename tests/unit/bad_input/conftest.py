@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -37,6 +37,11 @@ class Target:
     def commands(self) -> list[Operation]:
         """What changes something."""
         return [one for one in self.operations if one.is_command]
+
+    def published(self) -> list[Any]:
+        """Every event in its outbox."""
+        store = cast("TickingStore", self.running.runtime.store)
+        return [event for one in store.all("outbox") for event in one["events"]]
 
     def bearer(self, role: str, subject: str = CANARY) -> dict[str, str]:
         """The header of somebody with one role."""

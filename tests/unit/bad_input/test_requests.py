@@ -200,3 +200,27 @@ async def test_another_method_is_not_allowed(target: Target) -> None:
         headers = target.bearer("operator")
         answer = await target.running.http.request(method, url, headers=headers)
         assert wrong(answer, 405, "method-not-allowed") == ""
+
+
+async def test_an_id_may_be_as_long_as_its_form_allows(target: Target) -> None:
+    found = {}
+    for one in target.operations:
+        for longest in ("a" * 120, "a" * 40):
+            body = one.example()
+            for name in body or {}:
+                body[name] = longest if name.endswith("_id") else body[name]
+            path = one.at(**dict.fromkeys(set(one.params) - {"tranche"}, longest))
+            headers = target.bearer(one.role, "b" * 64)
+            answer = await target.send(one, path, headers=headers, json=body)
+            if answer.status_code >= 500:
+                found[one.name, len(longest)] = answer.text[:200]
+    assert found == {}
+
+
+async def test_a_trace_of_another_form_goes_nowhere(target: Target) -> None:
+    """It becomes a header of events: a letter that is not ASCII would stop every reader."""
+    for one in target.operations:
+        for trace in ("ñ" * 55, CANARY, "00-" + "a" * 32 + "-" + "b" * 16 + "-01-" + CANARY):
+            headers = {"traceparent": trace.encode()}
+            await target.send(one, headers=headers, json=one.example())
+    assert [event for event in target.published() if event.get("traceparent")] == []
