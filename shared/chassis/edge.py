@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.chassis import metrics
+from shared.chassis import logging, metrics
 from shared.chassis.errors import Problem
 from shared.chassis.ports import OutcomeUnknown, StoreError
 from shared.chassis.replies import problem_body
@@ -20,7 +20,7 @@ from shared.chassis.strict import BODY_BYTES
 from shared.model import Refused
 
 _CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context; what has another form is as good as none."""
 
 
@@ -39,7 +39,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        with structlog.contextvars.bound_contextvars(correlation=exchange.correlation):
+        with logging.inside(exchange.about):
             try:
                 exchange.refuse_announced()
                 await self.app(scope, exchange.receive, exchange.send)
@@ -63,10 +63,16 @@ class _Exchange:
         self._headers = dict(scope["headers"])
         given = self._headers.get(b"correlation-id", b"").decode("latin-1")
         self.correlation = given if _CORRELATION.fullmatch(given) else str(uuid4())
-        trace = _TRACE.fullmatch(self._headers.get(b"traceparent", b"").decode("latin-1"))
+        trace = self._headers.get(b"traceparent", b"").decode("latin-1")
         scope["telar.correlation"] = self.correlation
-        scope["telar.traceparent"] = trace and trace[0]
-        self.about = {"correlation": self.correlation} | ({"trace": trace[1]} if trace else {})
+        scope["telar.traceparent"] = trace if _TRACE.fullmatch(trace) else None
+
+    def about(self) -> dict[str, str]:
+        """Where a log line of this request belongs; a command has said its cause in the scope."""
+        fields = {"correlation": self.correlation}
+        if cause := self._scope.get("telar.causation"):
+            fields["causation"] = cause
+        return fields | logging.trace_id(self._scope["telar.traceparent"])
 
     @property
     def route(self) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.chassis.errors import Malformed
+from shared.chassis.logging import trace_id
 from shared.chassis.ports import Outgoing, Record
 from shared.model import EVENT_BYTES, Context, Event, Fact, Refused
 
@@ -54,6 +55,11 @@ class Envelope:
     def from_document(cls, document: dict[str, Any]) -> "Envelope":
         """Read back what `to_document` made; other fields are ignored."""
         return cls(**{name: document[name] for name in cls.__slots__ if name in document})
+
+    def about(self) -> dict[str, str]:
+        """Where a log line of its handling belongs."""
+        told = {"event": self.id, "correlation": self.correlation, "causation": self.cause}
+        return told | trace_id(self.traceparent)
 
     def fact(self, partition: int) -> Fact:
         """What a handler may know of it."""

@@ -129,6 +129,7 @@ class Commander:
         self.caller: Caller = request.state.caller
         self.person_id: str = request.state.person_id
         cause = new_id("request", idempotency.id)
+        request.scope["telar.causation"] = cause
         self.context: Context = replace(request.state.context, cause=cause)
 
     def new_id(self, name: str) -> str:

@@ -13,7 +13,9 @@ arrival, a retry and a release of one key always conflict and never overtake eac
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from shared.chassis import metrics, streams
+import structlog
+
+from shared.chassis import logging, metrics, streams
 from shared.chassis.envelope import Envelope, short
 from shared.chassis.fold import Missing, Ref, Scope, stream_at, stream_ref
 from shared.chassis.ports import Document, Record
@@ -36,6 +38,8 @@ UNANSWERED = "gap-unanswered"
 """Why a gap is dead: neither the missing event nor a higher head came."""
 
 BACKOFF_FIRST, BACKOFF_MOST = timedelta(seconds=1), timedelta(minutes=10)
+
+log = structlog.get_logger("telar.parking")
 
 Apply = Callable[[Scope, Envelope], None]
 
@@ -88,6 +92,7 @@ def open_failure(scope: Scope, arrived: Envelope, error: Exception, at: datetime
     parked = _with_event(_empty(arrived.topic, arrived.key, "failed", at), arrived)
     parked |= {"attempts": 1, "code": code_of(error), "next_attempt": at + BACKOFF_FIRST}
     scope.count(metrics.HANDLER_FAILURES, arrived.type, parked["code"])
+    _say(arrived, error, 1)
     keep(scope, parked)
 
 
@@ -165,7 +170,13 @@ def _fail(
     kept = _left(parked, left) | {"attempts": attempts, "code": code_of(error)}
     kept |= {"reason": "failed", "next_attempt": at + backoff(attempts)}
     scope.count(metrics.HANDLER_FAILURES, left[0].type, kept["code"])
+    _say(left[0], error, attempts)
     keep(scope, dead(kept) if attempts >= ATTEMPTS else kept)
+
+
+def _say(failed: Envelope, error: Exception, attempt: int) -> None:
+    with logging.inside(failed.about):
+        log.warning("handler.failed", type=failed.type, attempt=attempt, exc_info=error)
 
 
 def settle(scope: Scope, parked: Document, at: datetime, *, moved: bool) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from shared.chassis import metrics, parking, streams
+from shared.chassis import logging, metrics, parking, streams
 from shared.chassis.envelope import Envelope, short
 from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Missing, Ref, Scope, refs_of, run, stream_at, stream_ref
@@ -28,6 +28,15 @@ class Work(ABC):
         self.context = context
         self.named: set[Ref] = set()
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def about(self) -> Mapping[str, str]:
+        """Where a log line of this intent belongs."""
+        now = self.context
+        return {
+            "correlation": now.correlation,
+            "causation": now.cause,
+            **logging.trace_id(now.traceparent),
+        }
 
     def wanted(self) -> Sequence[Ref]:
         """What is known to be needed before folding."""
@@ -135,6 +144,10 @@ class Arrival(Work):
         self.record, self.arrived, self.poll = record, arrived, poll
         self._application: Application | None = None
         poll.add(record)
+
+    def about(self) -> Mapping[str, str]:
+        """Where a log line of this event's handling belongs."""
+        return self.arrived.about() if isinstance(self.arrived, Envelope) else super().about()
 
     @property
     def place(self) -> Place:

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from shared.chassis import metrics
+from shared.chassis import logging, metrics
 from shared.chassis.breaker import Breaker, BreakerOpen
 from shared.chassis.clock import Clock
 from shared.chassis.contention import closure, fail, fail_all, without_culprits
@@ -227,23 +227,24 @@ class Writer:
 def fold_one(batch: Batch, work: Work) -> Any:
     """Fold one intent into the batch, whole or not at all; an exception is its outcome."""
     scope = Scope(batch)
-    try:
-        outcome = work.fold(scope)
-        scope.close()
-    except Missing:
-        raise
-    except Exception as error:
-        scope = Scope(batch)
+    with logging.inside(work.about):
         try:
-            outcome = work.failed(scope, error)
+            outcome = work.fold(scope)
             scope.close()
         except Missing:
             raise
-        except Exception as final:
-            return final
-    finally:
-        work.named |= scope.named | scope.values.keys()
-    return outcome
+        except Exception as error:
+            scope = Scope(batch)
+            try:
+                outcome = work.failed(scope, error)
+                scope.close()
+            except Missing:
+                raise
+            except Exception as final:
+                return final
+        finally:
+            work.named |= scope.named | scope.values.keys()
+        return outcome
 
 
 def _tried(outcomes: Mapping[Work, Any]) -> list[tuple[str, bool]]:
