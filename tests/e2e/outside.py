@@ -57,12 +57,21 @@ class Outside:
 
     async def facts(self, service: str, key: str) -> list[tuple[str, dict[str, Any]]]:
         """What a service published of one key, in order: the type's own name, and the fields."""
+        return [
+            (headers["ce_type"].split(".")[2], json.loads(value))
+            for headers, value in await self._published(service, key)
+        ]
+
+    async def headers(self, service: str, key: str) -> list[dict[str, str]]:
+        """The attributes of what a service published of one key, in order."""
+        return [headers for headers, _ in await self._published(service, key)]
+
+    async def _published(self, service: str, key: str) -> list[tuple[dict[str, str], bytes]]:
         found = {}
         for record in await self._records(f"telar.{service}"):
             if record.key == key.encode():
-                headers = dict(record.headers)
-                kind = headers["ce_type"].decode().split(".")[2]
-                found[int(headers["ce_sequence"])] = (kind, json.loads(record.value))
+                named = {name: value.decode() for name, value in record.headers}
+                found[int(named["ce_sequence"])] = (named, record.value)
         return [found[number] for number in sorted(found)]
 
     async def topics(self) -> dict[str, Topic]:

@@ -70,10 +70,13 @@ class Programme:
     async def _new(self, role: str, path: str, body: Body) -> str:
         return str((await self.api(f"{role}-1", role).do(path, body))["id"])
 
-    async def woman(self) -> "Woman":
-        """Somebody new, enrolled."""
+    async def woman(self, *, admitted: bool = True) -> "Woman":
+        """Somebody new, enrolled, or waiting for the word of intake."""
         woman = Woman(self, str(uuid.uuid4()))
-        await woman.enrol()
+        await woman.hand_in()
+        if admitted:
+            path = f"/enrolments/{woman.enrolment_id}/admission"
+            await woman.officer("intake").do(path, {})
         return woman
 
     async def women(self, count: int) -> list["Woman"]:
@@ -108,14 +111,13 @@ class Woman:
         """Her place at the fair, or wait for one."""
         return f"{self.id}:{self.programme.fair_id}"
 
-    async def enrol(self) -> None:
-        """From unknown to enrolled."""
+    async def hand_in(self) -> None:
+        """From unknown to submitted."""
         await self.do("/persons", _FACETS)
         business = await self.do("/businesses", self.programme.business)
         draft = {"call_id": self.programme.call_id, "business_id": business["id"]}
-        path = f"/enrolments/{(await self.do('/enrolments', draft))['id']}"
-        await self.do(f"{path}/submission")
-        await self.officer("intake").do(f"{path}/admission", {})
+        await self.do("/enrolments", draft)
+        await self.do(f"/enrolments/{self.enrolment_id}/submission")
 
     async def ask_seat(self) -> str:
         """She asks for a seat; where it stands."""

@@ -39,10 +39,24 @@ class Signer:
 
 def authorizations(keys: Path) -> dict[str, str | None]:
     """Headers by what is wrong with them; None: none is sent."""
-    signer, now = Signer(keys), int(time.time())
+    signer = Signer(keys)
     good = signer.token()
-    head, claims, signature = good.split(".")
-    tokens = {
+    return {
+        "missing": None,
+        "empty": "",
+        "no token": "Bearer",
+        "another scheme": f"Basic {good}",
+        "no scheme": good,
+        "two tokens": f"Bearer {good} {good}",
+        **{name: f"Bearer {token}" for name, token in _signed(signer).items()},
+        **{name: f"Bearer {token}" for name, token in _forged(good).items()},
+    }
+
+
+def _signed(signer: Signer) -> dict[str, str]:
+    """By the issuer's own key, and wrong nevertheless."""
+    now = int(time.time())
+    return {
         "expired": signer.token(iat=now - 600, exp=now - 60),
         "of the future": signer.token(iat=now + 600, exp=now + 900),
         "too long a life": signer.token(exp=now + 86_400),
@@ -62,6 +76,13 @@ def authorizations(keys: Path) -> dict[str, str | None]:
         "with a subject of another form": signer.token(sub="../" + CANARY),
         "with a subject too long": signer.token(sub="a" * 65),
         "acting for somebody without being a promoter": signer.token(act_for=CANARY),
+    }
+
+
+def _forged(good: str) -> dict[str, str]:
+    """A good token, tampered with."""
+    head, claims, signature = good.split(".")
+    return {
         "unsigned": f"{_part({'alg': 'none', 'typ': 'at+jwt'})}.{claims}.",
         "signed with a secret": _with_secret(good),
         "with other claims": f"{head}.{_part({'sub': CANARY, 'roles': ['operator']})}.{signature}",
@@ -73,15 +94,6 @@ def authorizations(keys: Path) -> dict[str, str | None]:
         "an empty header": f"{_part({})}.{claims}.{signature}",
         "a list for a header": f"{_part([1])}.{claims}.{signature}",
         "a word": CANARY,
-    }
-    return {
-        "missing": None,
-        "empty": "",
-        "no token": "Bearer ",
-        "another scheme": f"Basic {good}",
-        "no scheme": good,
-        "two tokens": f"Bearer {good} {good}",
-        **{name: f"Bearer {token}" for name, token in tokens.items()},
     }
 
 
