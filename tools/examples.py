@@ -7,6 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 _MOMENTS = {"date-time": "2026-03-02T18:00:00Z", "date": "2026-03-02", "time": "18:00:00"}
 # A string of a given form is the first of these that has it, after what its name suggests.
 _WORDS = ("es-MX", "20", "20067", "MX", "enrolled", "a", "1", "484", "https://example.org/")
+_WORDS += ("telar.grants", "telar.grants.award-offered.v1", "0" * 64)
 
 
 def example(schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Query as Parameter
 
@@ -11,6 +11,9 @@ from shared.chassis.envelope import Envelope
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.operations.shown import READERS
 from shared.model import Frozen, Unknown
+
+Why = Literal["gap", "failed", "dead", "fork"]
+"""What keeps a key waiting."""
 
 
 class Parked(Frozen):
@@ -102,9 +105,7 @@ def add(router: Router, prefix: str) -> None:
 
 def _add_parked(router: Router, prefix: str) -> None:
     @router.get(f"{prefix}/parked", policy=READERS)
-    async def list_parked(
-        query: Query, paging: Paging, reason: Annotated[str | None, Parameter(max_length=20)] = None
-    ) -> Page[Parked]:
+    async def list_parked(query: Query, paging: Paging, reason: Why | None = None) -> Page[Parked]:
         where = {"reason": reason} if reason else {}
         return await query.shown(parking.COLLECTION, where, paging, of=Parked.of)
 

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from shared.chassis.memory.bus import MemoryBus
+from shared.chassis.operations import orders
 from shared.chassis.tokens import Issuer
 from tests.support.app import Running, running
 from tests.support.callers import TickingStore
@@ -64,6 +65,7 @@ async def targets(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
     with pytest.MonkeyPatch.context() as patch:
         for limit in ("GATEWAY_RATE", "GATEWAY_BURST"):
             patch.setenv(limit, "1000000")
+        patch.setattr(orders, "ORDERS_A_MINUTE", 1_000_000)
         async with AsyncExitStack() as stack:
             for name in services():
                 service = importlib.import_module(f"services.{name}.app").SERVICE

@@ -22,6 +22,9 @@ KEYS = (
     "a,b,c,d,e",
 )
 NO_KEY: dict[str, None] = {"idempotency-key": None}
+UNWRITTEN = {"not-restored", "resend-beyond-head"}
+"""Orders that are refused before anything is kept of them: there is no answer to give again."""
+
 IDS = (
     CANARY.upper(),
     f"{CANARY}%00",
@@ -90,7 +93,8 @@ async def test_a_key_is_for_one_body(target: Target) -> None:
             second, other = first, one.other_example()
         await target.send(one, first, headers=headers, json=body)
         answer = await target.send(one, second, headers=headers, json=other)
-        if problem := wrong(answer, 422, "idempotency-key-reused"):
+        problem = wrong(answer, 422, "idempotency-key-reused")
+        if problem and answer.json()["code"] not in UNWRITTEN:
             found[one.name] = problem
     assert found == {}
 
