@@ -15,7 +15,7 @@ import httpx2
 from shared.chassis.auth import Role
 from shared.chassis.tokens import Issuer
 
-CONCURRENCY = 16
+CONCURRENCY = 32
 PATIENCE = 60.0
 _NOT_NOW = {429, 502, 503, 504}
 _POSITIONS = 8

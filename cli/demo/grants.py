@@ -42,8 +42,7 @@ class Grants:
 
     async def apply(self, women: list[Woman]) -> None:
         """Applied, proposed by one, approved by another, offered while there is money."""
-        asking = [one for one in women if "seat" in one.marks]
-        await self._display.each("Grants applied for and approved", asking, self._ask)
+        await self._display.each("Grants applied for and approved", women, self._ask)
         await self._offers("Awards offered")
 
     async def refill(self) -> None:

@@ -1,7 +1,8 @@
 """The whole way: what happens to the women of one run, in order, and what it came to."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cli.demo import invariants
@@ -15,6 +16,17 @@ from cli.demo.outcome import Outcome, effect_seconds, flows
 from cli.demo.programme import publish
 from cli.demo.trade import Trade
 from cli.demo.training import Training
+
+
+async def _at_once(*parts: Coroutine[Any, Any, None]) -> None:
+    """What does not wait for each other."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)
+
+
+def _with_seat(women: list[Woman]) -> list[Woman]:
+    return [one for one in women if "seat" in one.marks]
 
 
 class Journey:
@@ -45,12 +57,13 @@ class Journey:
         await self._training.give_up(women)
         leaving = await self._enrolment.withdraw(women, "seat")
         await self._training.await_undone(leaving)
-        await self._training.offers()
+        # Who has her seat need not wait for those who let theirs run out.
+        seated = _with_seat(women)
+        await _at_once(self._training.offers(), self._grants.apply(seated))
+        await self._grants.apply([one for one in _with_seat(women) if one not in seated])
 
     async def _win(self, women: list[Woman]) -> None:
-        await self._grants.apply(women)
-        await self._grants.refill()
-        await self._training.courses(women)
+        await _at_once(self._grants.refill(), self._training.courses(women))
         leaving = await self._enrolment.withdraw(women, "award")
         await self._grants.await_undone(leaving)
         await self._training.revocations(women)

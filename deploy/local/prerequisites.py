@@ -29,14 +29,14 @@ def ensure(report: Report) -> None:
             f"No mongod is packaged for {platform.system()} on {platform.machine()}: "
             "run Telar on 64-bit Linux (x86_64), for instance in a virtual machine"
         )
-    lacking, before = trouble(), ""
+    lacking, before, problem = trouble(), "", ""
     # The loader names one library at a time.
     while lacking != before and (packages := _debian_packages(lacking)) and _may_install():
         with report.step(f"System packages: {', '.join(packages)}"):
-            _install(packages)
+            problem = _install(packages)
         lacking, before = trouble(), lacking
     if lacking:
-        raise Missing(advice(lacking))
+        raise Missing(advice(lacking) + (f" (tried: {problem})" if problem else ""))
 
 
 def trouble() -> str:
@@ -67,12 +67,15 @@ def _may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _install(packages: list[str]) -> None:
-    """A machine image often has no package lists yet, so a failure is tried with fresh ones."""
+def _install(packages: list[str]) -> str:
+    """What is wrong if it fails. An image often has no package lists yet: tried with fresh ones."""
     install = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
-    if _run(*install).returncode != 0:
+    done = _run(*install)
+    if done.returncode != 0:
         _run("apt-get", "update")
-        _run(*install)
+        done = _run(*install)
+    said = done.stderr.strip().splitlines()
+    return said[-1] if done.returncode != 0 and said else ""
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -154,12 +154,13 @@ async def wait_for(store: Store, service: str, position: str) -> bool:
     if not (topic and key and number.isascii() and number.isdecimal() and len(number) < 18):
         raise Problem(400, "after-malformed")
     part = "out" if topic == service else "in"
-    until = asyncio.get_running_loop().time() + WAIT_FOR_POSITION
+    until, pause = asyncio.get_running_loop().time() + WAIT_FOR_POSITION, 0.01
     while asyncio.get_running_loop().time() < until:
         stream = await store.get("streams", key)
         if stream and stream[part].get(topic, (0,))[0] >= int(number):
             return True
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.15)  # many who wait long must not keep the database busy
     return False
 
 
