@@ -37,6 +37,17 @@ def trace_id(traceparent: str | None) -> dict[str, str]:
     return {"trace": parts[1]} if len(parts) > 1 else {}
 
 
+def place(error: BaseException) -> str:
+    """Where it was raised: module, function, line; nothing of what it says."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    frame = trace.tb_frame
+    return f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}:{trace.tb_lineno}"
+
+
 def _placed(service: str) -> Callable[..., MutableMapping[str, Any]]:
     def place(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         about = _inside.get()

@@ -175,8 +175,12 @@ def _fail(
 
 
 def _say(failed: Envelope, error: Exception, attempt: int) -> None:
+    # No whole traceback: when a release is broken, this is said of hundreds of events a second.
+    where = logging.place(error)
     with logging.inside(failed.about):
-        log.warning("handler.failed", type=failed.type, attempt=attempt, exc_info=error)
+        log.warning(
+            "handler.failed", type=failed.type, code=code_of(error), where=where, attempt=attempt
+        )
 
 
 def settle(scope: Scope, parked: Document, at: datetime, *, moved: bool) -> None:

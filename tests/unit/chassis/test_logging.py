@@ -81,6 +81,8 @@ async def test_a_line_of_an_events_handling_names_the_event_and_its_thread(
     assert {name: line[name] for name in told} == told
     assert (line["trace"], line["service"]) == (TRACE, "mini")
     assert line["type"] == "telar.shelf.book-lent.v1"
+    assert line["code"] == "ZeroDivisionError"
+    assert line["where"].startswith("tests.support.mini.decide_card:")
 
 
 async def test_a_line_outside_of_both_belongs_to_the_service_alone(
