@@ -22,7 +22,9 @@ def table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]])
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             print("  ".join(cells).rstrip(), file=console.file)
         return
-    drawn = Table(*heads, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
+    for head in heads:
+        drawn.add_column(head, overflow="fold")  # an address that is cut is none
     for row in rows:
         drawn.add_row(*(_coloured(cell) for cell in row))
     console.print(drawn)

@@ -57,7 +57,7 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["name"],
         row["state"],
-        row["address"],
+        row["address"].partition("/?")[0],
         str(row["pid"] or "-"),
         _mega(row["memory"]),
         _duration(row["uptime"]),

@@ -71,6 +71,13 @@ def _kinds_and_places(exc_info: Any) -> list[dict[str, Any]]:
     return stacks
 
 
+def _without_colours(
+    _: object, __: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    line.pop("color_message", None)  # uvicorn says everything once more, for terminals
+    return line
+
+
 def configure(service: str, log_format: str) -> None:
     """Send structlog and the standard library's loggers through one chain to stderr."""
     shared: list[Any] = [
@@ -99,6 +106,7 @@ def configure(service: str, log_format: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_colours,
                 structlog.processors.EventRenamer("message", "_event"),
                 *render,
             ],
