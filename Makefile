@@ -32,12 +32,17 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "• peers to measure against"
+	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/bench.txt
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/.dev  ## Install everything into .venv, the command .venv/bin/telar included
 
 .PHONY: lock
 lock: $(UV)  ## Resolve requirements/*.in anew
-	@for set in uv run dev; do $(COMPILE) --upgrade requirements/$$set.in -o requirements/$$set.txt; done
+	@for set in uv run dev bench; do $(COMPILE) --upgrade requirements/$$set.in -o requirements/$$set.txt; done
 
 .PHONY: check
 check: $(VENV)/.dev  ## All that needs no server: style, types, imports, contracts, unit tests
@@ -77,6 +82,11 @@ e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
 .PHONY: faults
 faults: $(VENV)/.dev  ## Faults on the real stack, 5 minutes; FULL=1: hours, added to the results
 	@$(if $(FULL),$(BIN)/python -m tests.faults --full $(SCENARIOS) && $(BIN)/python -m tests.faults.report,$(BIN)/python -m pytest -q tests/faults)
+
+.PHONY: bench
+bench: $(VENV)/.bench  ## Measure against the same by hand and against peers (BENCH=quick to try)
+	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.report
 
 .PHONY: clean
 clean:  ## Remove what setup and checks made

@@ -1,0 +1,88 @@
+"""Everything in one run on one real stack; raw numbers go to bench/results.json (make bench)."""
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any
+
+import orjson
+import psutil
+import uvloop
+
+from bench.measures import (
+    backlog,
+    check,
+    consume,
+    effect,
+    http,
+    keys,
+    memory,
+    proxy,
+    replicas,
+    sweep,
+)
+from bench.plan import Plan, plan
+from bench.stage import Stage, stage
+from tools.paths import ROOT
+
+RESULTS = ROOT / "bench" / "results.json"
+Measure = Callable[[Stage, Plan], Awaitable[dict[str, Any]]]
+
+# First what shows that all sides do the same work.
+MEASURES: dict[str, Measure] = {
+    "check": check.measure,
+    "consume": consume.measure,
+    "http": http.measure,
+    "effect": effect.measure,
+    "backlog": backlog.measure,
+    "replicas": replicas.measure,
+    "keys": keys.measure,
+    "proxy": proxy.measure,
+    "memory": memory.measure,
+    "sweep": sweep.measure,
+}
+PACKAGES = ("aiokafka", "motor", "pymongo", "pydantic", "fastapi", "uvicorn", "faststream")
+
+
+async def run(chosen: list[str]) -> None:
+    """Run these measures, or all; each result is written at once, the others' are kept."""
+    todo, how = chosen or list(MEASURES), plan()
+    async with stage() as shared:
+        for name in todo:
+            began = time.monotonic()
+            sys.stdout.write(f"• {name:<10}")
+            sys.stdout.flush()
+            result = await MEASURES[name](shared, how)
+            seconds = round(time.monotonic() - began, 1)
+            sys.stdout.write(f"{seconds:7.1f} s\n")
+            _keep(name, {"plan": how.name, "seconds": seconds, **result})
+
+
+def _keep(name: str, result: dict[str, Any]) -> None:
+    kept = orjson.loads(RESULTS.read_bytes()) if RESULTS.exists() else {"measures": {}}
+    kept["machine"] = _machine()
+    kept["measures"][name] = {**result, "commit": _commit()}
+    RESULTS.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _commit() -> str:
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(
+        asked, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    uvloop.run(run(sys.argv[1:]))

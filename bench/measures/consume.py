@@ -1,0 +1,57 @@
+"""Events consumed, applied exactly once, follow-up published: a second, by one process."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench import log
+from bench.feed import Load
+from bench.plan import Plan
+from bench.sides import BY_HAND, FASTSTREAM, FASTSTREAM_8, ONE_BY_ONE, TELAR, Side, running
+from bench.stage import Stage
+
+FAST, SLOW = (TELAR, BY_HAND), (FASTSTREAM, FASTSTREAM_8, ONE_BY_ONE)
+MOST_SECONDS = 120.0
+
+
+async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
+    """Every side in turn, the order turned round each time."""
+    await stage.feed(Load(plan.events, plan.people))
+    found: dict[str, list[dict[str, float]]] = {side.name: [] for side in (*FAST, *SLOW)}
+    for number in range(plan.rounds):
+        for side in _in_turn([*FAST, *SLOW], number):
+            seconds = plan.slow_seconds if side in SLOW else MOST_SECONDS
+            found[side.name].append(await one(stage, side, plan.events, seconds))
+    await stage.unfeed()
+    return {"unit": "events/s", "at_a_batch": 500, "sides": found}
+
+
+def _in_turn(sides: Sequence[Side], number: int) -> list[Side]:
+    turned = number % len(sides)
+    return [*sides[turned:], *sides[:turned]]
+
+
+async def one(
+    stage: Stage,
+    side: Side,
+    events: int,
+    seconds: float,
+    more: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """One run of one side: what the topic of its follow-ups says, and the processor it took."""
+    sink = stage.sink()
+    topic = f"telar.{sink}"
+    await log.create(stage.place.kafka, topic)
+    async with log.tail(stage.place.kafka, topic) as tail:
+        with running(side, stage.place, sink, more) as process:
+            await tail.until(events, seconds)
+            used = process.processor_seconds()
+        seen = await tail.read()
+    await stage.drop(sink)
+    await log.delete(stage.place.kafka, topic)
+    distinct = len({(one.key, one.sequence) for one in seen})
+    return {
+        "rate": round(log.rate(seen), 1),
+        "events": distinct,
+        "sent_twice": len(seen) - distinct,
+        "processor_us": round(used / max(distinct, 1) * 1e6, 1),
+    }

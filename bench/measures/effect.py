@@ -1,0 +1,138 @@
+"""From a commit in one service to the commit of its effect in the next, at half load.
+
+Against the pipe alone: a record sent until a bare consumer sees it, and one transaction then.
+"""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from bench import log
+from bench.client import drive, steadily
+from bench.feed import Load, records
+from bench.measures.http import CONNECTIONS, orders
+from bench.plan import Plan
+from bench.sides import TAKES, TELAR, running
+from bench.stage import Stage, ready
+from bench.work import SOURCE, SOURCE_TOPIC
+
+SAMPLE = 20
+"""One record in so many is also given its transaction: the pipe must not stand in its own way."""
+
+
+async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
+    """Both services at half of what they do together; then the pipe at the same rate."""
+    rounds: list[dict[str, float]] = []
+    for _ in range(max(1, plan.rounds // 2)):
+        full, delays = await _services(stage, plan)
+        seen, paid = await _pipe(stage, full / 2, plan.effect_seconds)
+        rounds.append(
+            {
+                "rate": round(full / 2, 1),
+                **_percentiles("effect", delays),
+                **_percentiles("pipe", paid),
+                **_percentiles("record", seen),
+            }
+        )
+    return {"unit": "ms", "rounds": rounds}
+
+
+async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float]]:
+    await stage.drop(SOURCE)
+    sink = stage.sink()
+    await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
+    folder = stage.place.folder
+    with ExitStack() as both:
+        started = [
+            both.enter_context(
+                running(side, stage.place, sink, {"BENCH_TRACE": str(folder / name)})
+            )
+            for side, name in ((TAKES, "source.trace"), (TELAR, "sink.trace"))
+        ]
+        for process in started:
+            await ready(process)
+        url = started[0].url
+        await drive(url, orders(stage, plan.commands // 6), CONNECTIONS)
+        full = (await drive(url, orders(stage, plan.commands // 2), CONNECTIONS)).summary()["rate"]
+        await asyncio.sleep(2)
+        since = time.time()
+        count = int(full / 2 * plan.effect_seconds)
+        await steadily(url, orders(stage, count), full / 2)
+        await asyncio.sleep(2)
+    await log.delete(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
+    await stage.drop(sink)
+    return full, _delays(folder / "source.trace", folder / "sink.trace", since)
+
+
+def _delays(source: Path, sink: Path, since: float) -> list[float]:
+    committed = {event: at for at, event, _ in orjson.loads(source.read_bytes()) if at > since}
+    effects = {cause: at for at, _, cause in orjson.loads(sink.read_bytes())}
+    return [effects[event] - at for event, at in committed.items() if event in effects]
+
+
+async def _pipe(stage: Stage, rate: float, seconds: float) -> tuple[list[float], list[float]]:
+    topic = "bench.pipe"
+    await log.create(stage.place.kafka, topic)
+    outgoing = list(records(Load(int(rate * seconds), 1000)))
+    producer = AIOKafkaProducer(bootstrap_servers=stage.place.kafka, acks="all")
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=stage.place.kafka, auto_offset_reset="earliest"
+    )
+    await producer.start()
+    await consumer.start()
+    sent: list[float] = []
+    try:
+        reading = asyncio.create_task(_read(stage, consumer, sent, len(outgoing)))
+        began = time.perf_counter()
+        for number, one in enumerate(outgoing):
+            if (early := began + number / rate - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            sent.append(time.perf_counter())
+            headers = [*one.headers, ("number", str(number).encode())]
+            await producer.send(topic, one.value, one.key, headers=headers)
+        seen, paid = await reading
+    finally:
+        await asyncio.gather(producer.stop(), consumer.stop())
+        await log.delete(stage.place.kafka, topic)
+    return seen, paid
+
+
+async def _read(
+    stage: Stage, consumer: AIOKafkaConsumer, sent: list[float], count: int
+) -> tuple[list[float], list[float]]:
+    seen: list[float] = []
+    paying: list[asyncio.Task[float]] = []
+    await stage.database["bench_pipe"].create_collection("accounts")
+    while len(seen) < count:
+        one = await consumer.getone()
+        number = int(dict(one.headers)["number"])
+        seen.append(time.perf_counter() - sent[number])
+        if number % SAMPLE == 0:
+            paying.append(asyncio.create_task(_pay(stage, number, sent[number])))
+    paid = list(await asyncio.gather(*paying))
+    await stage.database.drop_database("bench_pipe")
+    return seen, paid
+
+
+async def _pay(stage: Stage, number: int, since: float) -> float:
+    accounts = stage.database["bench_pipe"]["accounts"]
+    async with await stage.database.start_session() as session:
+        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+        await accounts.insert_one({"_id": number}, session=session)
+        await session.commit_transaction()
+    return time.perf_counter() - since
+
+
+def _percentiles(name: str, seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {
+        f"{name}_{label}": round(ordered[int(len(ordered) * share)] * 1000, 2)
+        for label, share in (("p50", 0.5), ("p99", 0.99))
+    }

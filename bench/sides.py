@@ -1,0 +1,129 @@
+"""The processes under measurement: how each side is started, watched and ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from deploy.local import ports
+from tools.paths import ROOT
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to do the work: a module that is run, and its variables."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = "BENCH_"
+
+
+TELAR = Side("telar", ("bench.telar", "sink"))
+TAKES = Side("telar", ("bench.telar", "source"))
+BY_HAND = Side("by hand", ("bench.peers.by_hand",))
+FASTSTREAM = Side("FastStream", ("bench.peers.fast_stream",))
+FASTSTREAM_8 = Side("FastStream, 8 workers", FASTSTREAM.argv, {"BENCH_WORKERS": "8"})
+ONE_BY_ONE = Side("aiokafka, one by one", ("bench.peers.one_by_one",))
+SENDER = Side("aiokafka alone", ("bench.peers.sender",))
+FASTAPI = Side("FastAPI + Motor", ("bench.peers.fast_api",))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the servers are, and where a run may keep files."""
+
+    mongo: str
+    kafka: str
+    folder: Path
+
+    @property
+    def keys(self) -> Path:
+        """The issuer's keys."""
+        return self.folder / "keys"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One running process of a side."""
+
+    child: "subprocess.Popen[bytes]"
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens, if it does."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def rss(self) -> int:
+        """The memory it holds, in bytes."""
+        return int(psutil.Process(self.child.pid).memory_info().rss)
+
+    def processor_seconds(self) -> float:
+        """The processor time it used."""
+        times = psutil.Process(self.child.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.child.kill()
+        self.child.wait()
+
+    def stop(self) -> None:
+        """End it in good order, or by force."""
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(12)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+def start(side: Side, place: Place, sink: str, more: Mapping[str, str] | None = None) -> Process:
+    """Start one process; what it says goes to a file of the run's folder."""
+    (port,) = ports.some(1)
+    log = place.folder / f"{sink}-{port}.log"
+    variables = {
+        "BENCH_SINK": sink,
+        "BENCH_KAFKA": place.kafka,
+        "BENCH_MONGO": place.mongo,
+        "BENCH_PORT": str(port),
+        "BENCH_JWKS": str(place.keys / "jwks.json"),
+        "BENCH_LOG_FORMAT": "json",
+        "BENCH_PARTITIONS": "8",
+        "TELAR_DATA_DIR": str(place.folder),
+        **side.environment,
+        **(more or {}),
+    }
+    variables = {
+        side.prefix + name.removeprefix("BENCH_") if name.startswith("BENCH_") else name: value
+        for name, value in variables.items()
+    }
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", *side.argv],
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdout=output,
+            stderr=output,
+        )
+    return Process(child, port, log)
+
+
+@contextmanager
+def running(
+    side: Side, place: Place, sink: str, more: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """One process for as long as the block lasts."""
+    process = start(side, place, sink, more)
+    try:
+        yield process
+    finally:
+        if process.child.poll() is None:
+            process.stop()
