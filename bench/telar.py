@@ -1,9 +1,10 @@
 """Telar's side: two services on the real chassis; `source` takes orders, the sink books them."""
 
-import atexit
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ class Settings(ServiceSettings):
 def decide_account(account: Account | None, command: Book, now: Context) -> list[Event]:
     """Book it."""
     held = account.balance if account else 0
-    return [Booked(**dict(command), balance=held + command.amount)]
+    said = Booked(
+        person_id=command.person_id,
+        order_id=command.order_id,
+        number=command.number,
+        amount=command.amount,
+        balance=held + command.amount,
+    )
+    return [said]
 
 
 def evolve_account(account: Account | None, event: Booked) -> Account:
@@ -64,7 +72,7 @@ class Place(Command):
 def decide_buyer(buyer: Buyer | None, command: Place, now: Context) -> list[Event]:
     """Number it."""
     number = (buyer.orders if buyer else 0) + 1
-    return [Ordered(person_id=command.person_id, number=number, **dict(command.order))]
+    return [Ordered(person_id=command.person_id, number=number, **command.order.model_dump())]
 
 
 def evolve_buyer(buyer: Buyer | None, event: Ordered) -> Buyer:
@@ -99,11 +107,20 @@ def trace(app: FastAPI, settings: Settings) -> None:
         offer(document, events)
 
     writer.offer = noting
-    atexit.register(lambda: Path(path).write_bytes(orjson.dumps(seen)))
+    app.state.trace = (Path(path), seen)
 
 
-TAKES = Service(SOURCE, Settings, [router], Handlers(), [BUYERS], configure=trace)
-BOOKS = Service(SINK, Settings, [], handlers, [ACCOUNTS], configure=trace)
+@asynccontextmanager
+async def written(app: FastAPI) -> AsyncIterator[None]:
+    """Write down at the end what was noted."""
+    yield
+    if found := getattr(app.state, "trace", None):
+        path, seen = found
+        path.write_bytes(orjson.dumps(seen))
+
+
+TAKES = Service(SOURCE, Settings, [router], Handlers(), [BUYERS], configure=trace, lifespan=written)
+BOOKS = Service(SINK, Settings, [], handlers, [ACCOUNTS], configure=trace, lifespan=written)
 
 
 if __name__ == "__main__":

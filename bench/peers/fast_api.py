@@ -83,7 +83,7 @@ class Orders:
         buyers = self._database.buyers
         found = await buyers.find_one({"_id": person_id}, session=session)
         buyer = _buyer(person_id, found)
-        event = Ordered(person_id=person_id, number=buyer.orders + 1, **dict(order))
+        event = Ordered(person_id=person_id, number=buyer.orders + 1, **order.model_dump())
         then = Buyer(id=person_id, orders=event.number, spent=buyer.spent + order.amount)
         last = found["place"] if found else (0, GENESIS)
         sealed, place = seal(event, last, Cause(request["_id"], request["_id"]))

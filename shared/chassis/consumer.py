@@ -6,6 +6,7 @@ nothing: the records are polled again from what is written.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -129,8 +130,10 @@ class Intake:
             self._open(is_open=False)
             self._break = SHORTEST_BREAK
         done = self.clock.now()
+        topics = (short(record.topic) for record in records)
+        for labels, count in Counter(zip(topics, outcomes, strict=True)).items():
+            metrics.CONSUMED.labels(*labels).inc(count)
         for work, outcome in zip(works, outcomes, strict=True):
-            metrics.CONSUMED.labels(short(work.record.topic), outcome).inc()
             if isinstance(work.arrived, Envelope) and outcome == APPLIED:
                 metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
 

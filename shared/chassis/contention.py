@@ -24,8 +24,7 @@ def closure(group: list[Work], contended: set[Ref]) -> list[Work]:
 
 def isolate(group: list[Work], violated: UniqueViolated) -> list[list[Work]]:
     """Run alone whoever touched the document that an index refused; nothing when it is alone."""
-    ref = Ref(violated.collection, violated.doc_id)
-    touched = [work for work in group if ref in work.named]
+    touched = [work for work in group if _named(work, violated)]
     if len(group) == 1 or not touched:
         return []
     rest = [work for work in group if work not in touched]
@@ -34,9 +33,13 @@ def isolate(group: list[Work], violated: UniqueViolated) -> list[list[Work]]:
 
 def refusal_code(work: Work, violated: UniqueViolated) -> str | None:
     """What the violated index means in the words of the aggregate."""
-    ref = Ref(violated.collection, violated.doc_id)
-    kinds = [named.kind for named in work.named if named == ref and named.kind is not None]
+    kinds = [ref.kind for ref in _named(work, violated) if ref.kind is not None]
     return kinds[0].unique.get(violated.index) if kinds else None
+
+
+def _named(work: Work, violated: UniqueViolated) -> list[Ref]:
+    place = (violated.collection, violated.doc_id)
+    return [ref for ref in work.named if (ref.collection, ref.id) == place]
 
 
 def without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> list[list[Work]]:

@@ -4,9 +4,9 @@ The value bytes are made once, hashed as sent, and never encoded again by anybod
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from shared.chassis.errors import Malformed
 from shared.chassis.logging import trace_id
@@ -17,8 +17,7 @@ GENESIS = "0" * 64
 """The `previous` of the first event of a stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One numbered event of the stream of a topic and a key."""
 
     id: str
@@ -49,12 +48,13 @@ class Envelope:
 
     def to_document(self) -> dict[str, Any]:
         """As it is kept in the outbox and in `parked`."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        fields = zip(self._fields, self, strict=True)
+        return {name: value for name, value in fields if value is not None}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Envelope":
         """Read back what `to_document` made; other fields are ignored."""
-        return cls(**{name: document[name] for name in cls.__slots__ if name in document})
+        return cls(**{name: document[name] for name in cls._fields if name in document})
 
     def about(self) -> dict[str, str]:
         """Where a log line of its handling belongs."""
@@ -75,11 +75,13 @@ class Envelope:
         )
 
 
+@lru_cache(1024)
 def topic_of(event_type: str) -> str:
     """`telar.grants.award-offered.v1` belongs to the topic `telar.grants`."""
     return ".".join(event_type.split(".")[:2])
 
 
+@lru_cache(256)
 def short(topic: str) -> str:
     """A topic's name in a document: without dots, which would nest (`telar.grants`: `grants`)."""
     return topic.removeprefix("telar.").replace(".", "-")
@@ -120,29 +122,25 @@ def envelope(event: Event, value: bytes, event_id: str, now: Context) -> Envelop
 
 def encode(sealed: Envelope) -> Outgoing:
     """As a Kafka record, attributes in `ce_` headers. The actor stays at home."""
-    headers = [
-        ("ce_specversion", "1.0"),
-        ("ce_id", sealed.id),
-        ("ce_source", "/telar/" + short(sealed.topic)),
-        ("ce_type", sealed.type),
-        ("ce_time", sealed.time),
-        ("ce_subject", sealed.key),
-        ("ce_sequence", str(sealed.sequence)),
-        ("ce_previous", sealed.previous),
-        ("ce_partitionkey", sealed.key),
-        ("ce_correlationid", sealed.correlation),
-        ("ce_causationid", sealed.cause),
-        ("ce_dataschema", f"urn:telar:schema:{sealed.type}"),
-        ("content-type", "application/json"),
-    ]
-    if sealed.traceparent:
-        headers.append(("ce_traceparent", sealed.traceparent))
-    return Outgoing(
-        topic=sealed.topic,
-        key=sealed.key.encode(),
-        value=sealed.value,
-        headers=tuple((name, value.encode()) for name, value in headers),
+    key, event_type = sealed.key.encode(), sealed.type.encode()
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", sealed.id.encode()),
+        ("ce_source", b"/telar/" + short(sealed.topic).encode()),
+        ("ce_type", event_type),
+        ("ce_time", sealed.time.encode()),
+        ("ce_subject", key),
+        ("ce_sequence", b"%d" % sealed.sequence),
+        ("ce_previous", sealed.previous.encode()),
+        ("ce_partitionkey", key),
+        ("ce_correlationid", sealed.correlation.encode()),
+        ("ce_causationid", sealed.cause.encode()),
+        ("ce_dataschema", b"urn:telar:schema:" + event_type),
+        ("content-type", b"application/json"),
     )
+    if sealed.traceparent:
+        headers += (("ce_traceparent", sealed.traceparent.encode()),)
+    return Outgoing(sealed.topic, key, sealed.value, headers)
 
 
 _NEEDED = ("id", "type", "time", "sequence", "previous", "correlationid", "causationid")
@@ -150,9 +148,10 @@ _NEEDED = ("id", "type", "time", "sequence", "previous", "correlationid", "causa
 
 def decode(record: Record) -> Envelope:
     """Read a record's place and identity; its value stays bytes. Raises `Malformed` with a code."""
-    headers = {name: raw for name, raw in record.headers if name.startswith("ce_")}
     try:
-        text = {name[3:]: raw.decode("ascii") for name, raw in headers.items()}
+        text = {
+            name[3:]: raw.decode("ascii") for name, raw in record.headers if name[:3] == "ce_"
+        }
         key = (record.key or b"").decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("headers-not-text") from None
@@ -180,20 +179,31 @@ def decode(record: Record) -> Envelope:
 
 
 def _check_origin(record: Record, text: dict[str, str], key: str) -> None:
-    faults = {
-        "value-missing": not record.value,
-        "value-too-large": len(record.value or b"") > EVENT_BYTES,
-        "key-missing": not key,
-        "key-too-long": len(key) > 200,
-        "attribute-missing": any(not text.get(name) for name in _NEEDED),
-        "not-a-cloudevent": text.get("specversion") != "1.0",
-        "source-wrong": text.get("source") != "/telar/" + short(record.topic),
-        "type-of-another-topic": topic_of(text.get("type", "")) != record.topic,
-        "key-differs": text.get("partitionkey") != key,
-    }
-    for code, broken in faults.items():
-        if broken:
-            raise Malformed(code)
+    code = _fault_of_record(record, key) or _fault_of_attributes(text, record.topic, key)
+    if code is not None:
+        raise Malformed(code)
+
+
+def _fault_of_record(record: Record, key: str) -> str | None:
+    if not record.value:
+        return "value-missing"
+    if len(record.value) > EVENT_BYTES:
+        return "value-too-large"
+    if not key:
+        return "key-missing"
+    return "key-too-long" if len(key) > 200 else None
+
+
+def _fault_of_attributes(text: dict[str, str], topic: str, key: str) -> str | None:
+    if not all(map(text.get, _NEEDED)):
+        return "attribute-missing"
+    if text.get("specversion") != "1.0":
+        return "not-a-cloudevent"
+    if text.get("source") != "/telar/" + short(topic):
+        return "source-wrong"
+    if topic_of(text["type"]) != topic:
+        return "type-of-another-topic"
+    return None if text.get("partitionkey") == key else "key-differs"
 
 
 def _sequence(text: str) -> int:

@@ -5,9 +5,9 @@ intent's view of it: its effects join the batch only when the whole intent succe
 loaded is asked for with `Missing`: the writer loads it, for all intents at once, and folds again.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import uuid_utils
 from prometheus_client import Counter
@@ -24,13 +24,12 @@ BATCH_BYTES = 4 * 1024 * 1024
 """A batch is closed once its events are this large: an outbox document is one commit's events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """One document: of an aggregate's collection, or one of the chassis's own (kind None)."""
 
     collection: str
     id: str
-    kind: Aggregate[Any] | None = field(default=None, compare=False)
+    kind: Aggregate[Any] | None = None
 
 
 Count = tuple[Counter, tuple[str, ...]]
@@ -99,14 +98,11 @@ def _value(ref: Ref, document: Document | None) -> Any:
 
 def state_of(aggregate: Aggregate[Any], document: Document) -> Any:
     """The state that a stored document holds."""
-    fields = {name: value for name, value in document.items() if name in _fields(aggregate)}
-    if "id" in aggregate.state.model_fields:
+    known = aggregate.state.model_fields
+    fields = {name: value for name, value in document.items() if name in known}
+    if "id" in known:
         fields["id"] = document["_id"]
     return aggregate.state.model_validate(fields)
-
-
-def _fields(aggregate: Aggregate[Any]) -> Iterable[str]:
-    return aggregate.state.model_fields.keys()
 
 
 def document_of(aggregate: Aggregate[Any], doc_id: str, state: Frozen, version: int) -> Document:
@@ -140,10 +136,12 @@ class Scope:
         self.counted: list[Count] = []
         self.numbered: list[Envelope] | None = None
 
-    def need(self, refs: Iterable[Ref]) -> None:
+    def need(self, refs: Collection[Ref]) -> None:
         """Raise `Missing` for those that were not loaded yet."""
-        if missing := [ref for ref in refs if ref not in self.batch.cells]:
-            raise Missing(missing)
+        there = self.batch.cells
+        for ref in refs:
+            if ref not in there:
+                raise Missing(one for one in refs if one not in there)
 
     def read(self, ref: Ref) -> Any:
         """The value as this intent sees it; None when there is no such document."""
@@ -152,12 +150,14 @@ class Scope:
             if ref in scope.values:
                 return scope.values[ref]
             scope = scope.parent
-        self.need([ref])
+        if ref not in scope.cells:
+            raise Missing([ref])
         return scope.cells[ref].value
 
     def put(self, ref: Ref, value: Any) -> None:
         """Change a document; None deletes it."""
-        self.need([ref])
+        if ref not in self.batch.cells:
+            raise Missing([ref])
         self.values[ref] = value
 
     def count(self, counter: Counter, *labels: str) -> None:
@@ -208,9 +208,8 @@ class Scope:
         numbered = []
         for event, value, now in self.events:
             ref = stream_ref(event.stream_key)
-            unnumbered = envelope(event, value, str(uuid_utils.uuid7()), now)
-            stream, sealed = streams.number(stream_at(self, ref), unnumbered)
-            self.values[ref] = stream
+            bare = envelope(event, value, str(uuid_utils.uuid7()), now)
+            self.values[ref], sealed = streams.number(stream_at(self, ref), bare)
             numbered.append(sealed)
         return numbered
 
@@ -233,20 +232,20 @@ def refs_of(steps: Sequence[Step]) -> list[Ref]:
 def run(scope: Scope, steps: Sequence[Step], now: Context) -> None:
     """Fold steps and, breadth-first, the service's own reactions to what they say."""
     for _ in range(MAX_ROUNDS):
-        scope.need(refs_of(steps))
-        events = [event for step in steps for event in _step(scope, step, now)]
+        refs = refs_of(steps)
+        scope.need(refs)
+        named = zip(refs, steps, strict=True)
+        events = [event for ref, step in named for event in _step(scope, ref, step, now)]
         steps = [step for event in events for step in _react(scope.batch.handlers, event, now)]
         if not steps:
             return
     raise TooManyRounds
 
 
-def _step(scope: Scope, step: Step, now: Context) -> list[Event]:
-    ref = Ref(step.aggregate.name, step.id, step.aggregate)
+def _step(scope: Scope, ref: Ref, step: Step, now: Context) -> list[Event]:
     scope.named.add(ref)
-    state = scope.read(ref)
     if isinstance(step, Require):
-        step.check(state, now)
+        step.check(scope.read(ref), now)
         return []
     return _decide(scope, ref, step, now)
 

@@ -6,7 +6,7 @@ lock: duplicates and inversions are harmless to numbered streams.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -92,8 +92,8 @@ class Publisher:
         acknowledged = await self._send([encode(event) for event in events])
         for place, end in acknowledged.items():
             self.acknowledged[place] = max(end, self.acknowledged.get(place, 0))
-        for event in events:
-            metrics.PUBLISHED.labels(event.type).inc()
+        for event_type, count in Counter(event.type for event in events).items():
+            metrics.PUBLISHED.labels(event_type).inc(count)
 
     async def say(self, record: Outgoing) -> None:
         """Send what is no event."""

@@ -5,7 +5,6 @@ This is what TCP does for packets: below the position is a duplicate, one above 
 a gap. It grows with keys and not with events, and two consumers of one key conflict on it.
 """
 
-from dataclasses import replace
 from enum import Enum
 
 from shared.chassis.envelope import GENESIS, Envelope, short
@@ -59,7 +58,7 @@ def place(stream: Document, topic: str, sequence: int, digest: str) -> Document:
 def number(stream: Document, event: Envelope) -> tuple[Document, Envelope]:
     """Give an own event the next place of its stream."""
     sequence, digest = head(stream, event.topic)
-    numbered = replace(event, sequence=sequence + 1, previous=digest)
+    numbered = event._replace(sequence=sequence + 1, previous=digest)
     return take_over(stream, event.topic, numbered.sequence, numbered.digest), numbered
 
 

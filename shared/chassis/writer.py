@@ -11,7 +11,7 @@ runs the batch again; what named the contended document then goes alone.
 import asyncio
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -174,8 +174,8 @@ class Writer:
                 await transaction.commit()
                 self._sent = []
         self._breaker.keep(tried)
-        for counter, labels in batch.counted:
-            counter.labels(*labels).inc()
+        for (counter, labels), times in Counter(batch.counted).items():
+            counter.labels(*labels).inc(times)
         if document is not None:
             self.offer(document, batch.published)
         self._answer(done, outcomes, started)
@@ -184,8 +184,9 @@ class Writer:
     def _answer(self, done: list[Work], outcomes: dict[Work, Any], started: float) -> None:
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_INTENTS.observe(len(done))
+        for kind, count in Counter(map(type, done)).items():
+            metrics.INTENTS.labels(kind.__name__).inc(count)
         for work in done:
-            metrics.INTENTS.labels(type(work).__name__).inc()
             outcome = outcomes[work]
             if isinstance(outcome, Exception):
                 fail(work, outcome)
