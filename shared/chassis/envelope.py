@@ -95,6 +95,7 @@ def encode_value(event: Event) -> bytes:
     return value
 
 
+@lru_cache(64)
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -149,9 +150,7 @@ _NEEDED = ("id", "type", "time", "sequence", "previous", "correlationid", "causa
 def decode(record: Record) -> Envelope:
     """Read a record's place and identity; its value stays bytes. Raises `Malformed` with a code."""
     try:
-        text = {
-            name[3:]: raw.decode("ascii") for name, raw in record.headers if name[:3] == "ce_"
-        }
+        text = {name[3:]: raw.decode("ascii") for name, raw in record.headers if name[:3] == "ce_"}
         key = (record.key or b"").decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("headers-not-text") from None

@@ -127,6 +127,8 @@ def _write(ref: Ref, cell: Cell) -> Write:
 class Scope:
     """One intent's view of a batch; a scope within a scope is an attempt that may fail alone."""
 
+    __slots__ = ("batch", "counted", "events", "named", "numbered", "parent", "values")
+
     def __init__(self, parent: "Batch | Scope") -> None:
         self.parent = parent
         self.batch: Batch = parent.batch if isinstance(parent, Scope) else parent
@@ -204,10 +206,10 @@ class Scope:
     def _number(self) -> list[Envelope]:
         if not self.events:
             return []
-        self.need({stream_ref(event.stream_key) for event, _, _ in self.events})
+        refs = [stream_ref(event.stream_key) for event, _, _ in self.events]
+        self.need(refs)
         numbered = []
-        for event, value, now in self.events:
-            ref = stream_ref(event.stream_key)
+        for ref, (event, value, now) in zip(refs, self.events, strict=True):
             bare = envelope(event, value, str(uuid_utils.uuid7()), now)
             self.values[ref], sealed = streams.number(stream_at(self, ref), bare)
             numbered.append(sealed)

@@ -50,7 +50,9 @@ class MongoStore:
         try:
             yield transaction
         finally:
-            await asyncio.wait({self._endings.start(transaction.end())}, timeout=_ORDERLY)
+            ending = self._endings.start(transaction.end())
+            if not transaction.is_committed:  # else there is nothing left to undo
+                await asyncio.wait({ending}, timeout=_ORDERLY)
 
     async def get(self, collection: str, doc_id: str) -> Document | None:
         """One document."""

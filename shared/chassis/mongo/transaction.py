@@ -30,6 +30,8 @@ class MongoTransaction:
     def __init__(self, session: AsyncIOMotorClientSession, database: Database) -> None:
         self._session, self._database = session, database
         self._conversation = Conversation()  # a session is not safe for two at a time
+        self._held: dict[tuple[str, str], int | None] = {}
+        self.is_committed = False
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         """The documents that exist among these ids, from one snapshot."""
@@ -46,7 +48,7 @@ class MongoTransaction:
                 await self._conversation.step(self._commit())
         except TimeoutError:
             raise OutcomeUnknown("no answer to the commit") from None
-        self._conversation.is_over = True
+        self._conversation.is_over = self.is_committed = True
 
     async def end(self) -> None:
         """Abort what was not committed, once nothing uses the session any more."""
@@ -56,7 +58,11 @@ class MongoTransaction:
 
     async def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         with translated():
-            return {name: await self._among(name, ids) for name, ids in wanted.items()}
+            loaded = {name: await self._among(name, ids) for name, ids in wanted.items()}
+        for name, documents in loaded.items():
+            for doc_id, document in documents.items():
+                self._held[name, doc_id] = document.get("version")
+        return loaded
 
     async def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
         collection = self._database[name]
@@ -72,7 +78,7 @@ class MongoTransaction:
             await self._bulk(name, staged)
 
     async def _bulk(self, name: str, staged: Sequence[Write]) -> None:
-        operations = [_operation(write) for write in staged]
+        operations = [self._operation(write) for write in staged]
         try:
             with translated(BulkWriteError):
                 done = await self._database[name].bulk_write(operations, session=self._session)
@@ -83,6 +89,26 @@ class MongoTransaction:
         if done.inserted_count + changed != len(staged):
             # A version that is not there matches nothing, which is no error to the server.
             raise Conflict(f"{name}: another version than the one loaded")
+
+    def _operation(self, write: Write) -> Operation:
+        if isinstance(write, Drop):
+            return DeleteOne(self._where(write.collection, write.id, write.was))
+        document = _encoded(write)
+        doc_id = write.document["_id"]
+        if not write.versioned:
+            return ReplaceOne({"_id": doc_id}, document, upsert=True)
+        if write.was is None:
+            return InsertOne(document)
+        return ReplaceOne(self._where(write.collection, doc_id, write.was), document)
+
+    def _where(self, collection: str, doc_id: str, was: int) -> Document:
+        """By `_id` alone, at half the cost, what this transaction has read in that version.
+
+        Its snapshot holds it: a write of somebody else since then is a conflict by itself.
+        """
+        if self._held.get((collection, doc_id)) == was:
+            return {"_id": doc_id}
+        return {"_id": doc_id, "version": was}
 
     async def _commit(self) -> None:
         while True:
@@ -96,18 +122,6 @@ class MongoTransaction:
                 await asyncio.sleep(0.1)
             else:
                 return
-
-
-def _operation(write: Write) -> Operation:
-    if isinstance(write, Drop):
-        return DeleteOne({"_id": write.id, "version": write.was})
-    document = _encoded(write)
-    doc_id = write.document["_id"]
-    if not write.versioned:
-        return ReplaceOne({"_id": doc_id}, document, upsert=True)
-    if write.was is None:
-        return InsertOne(document)
-    return ReplaceOne({"_id": doc_id, "version": write.was}, document)
 
 
 def _encoded(put: Put) -> RawBSONDocument:
