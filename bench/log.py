@@ -110,6 +110,8 @@ async def tail(kafka: str, topic: str) -> AsyncIterator[Tail]:
 
 def rate(seen: list[Seen], skip: float = 0.1) -> float:
     """Records a second, the first tenth (the start) left out."""
+    if len(seen) < 2:
+        return 0.0
     first = int(len(seen) * skip)
     span = seen[-1].at - seen[first].at
     return (len(seen) - first - 1) / span if span > 0 else 0.0

@@ -38,6 +38,12 @@ SEND_DEADLINE = 10.0
 WAITING = 2000
 """Commits held in memory for sending; beyond it the sweep finds them."""
 
+AT_ONCE = 5000
+"""Events sent at a time, within the deadline: a commit more than fill it."""
+
+SWEPT = 20
+"""Commits that a sweep takes at a time: as many as may be full."""
+
 log = structlog.get_logger("telar.outbox")
 
 
@@ -62,6 +68,8 @@ class Publisher:
         self._bell = asyncio.Event()
         self._producer: Producer | None = None
         self._sending = asyncio.Lock()
+        self._sent: list[str] = []
+        self._marking: asyncio.Task[None] | None = None
         self._stopping = False
         self.acknowledged: dict[Place, int] = {}
         """The ends of partitions as Kafka acknowledged them, until they are noted."""
@@ -79,8 +87,14 @@ class Publisher:
                 self._bell.clear()
                 await self._bell.wait()
                 continue
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), 500))]
-            await self._deliver(batch)
+            await self._deliver(self._next())
+        await self._marked()
+
+    def _next(self) -> list[tuple[str, datetime, list[Envelope]]]:
+        batch, events = [self._waiting.popleft()], 0
+        while self._waiting and (events := events + len(batch[-1][2])) < AT_ONCE:
+            batch.append(self._waiting.popleft())
+        return batch
 
     def stop(self) -> None:
         """Send what waits, then return from `run`."""
@@ -120,15 +134,31 @@ class Publisher:
         acknowledged = self.clock.now().timestamp()
         for _, at, _ in batch:
             metrics.PUBLISH_SECONDS.observe(max(0.0, acknowledged - at.timestamp()))
-        try:
-            await self.store.clear(COLLECTION, [doc_id for doc_id, _, _ in batch], "send_after")
-        except StoreError:
-            log.warning("publish.unmarked", commits=len(batch))  # sent again: harmless
+        self._sent += [doc_id for doc_id, _, _ in batch]
+        if self._marking is None or self._marking.done():
+            self._marking = asyncio.create_task(self._mark())
         return True
+
+    async def _mark(self) -> None:
+        """Mark what was acknowledged, beside the sending: what comes meanwhile goes with the next.
+
+        Nobody sends it again before its `send_after`, and if somebody does it is harmless.
+        """
+        while self._sent:
+            sent = self._sent.copy()
+            self._sent.clear()
+            try:
+                await self.store.clear(COLLECTION, sent, "send_after")
+            except StoreError:
+                log.warning("publish.unmarked", commits=len(sent))
+
+    async def _marked(self) -> None:
+        if self._marking is not None:
+            await self._marking
 
     async def sweep(self) -> int:
         """Send once what is past its `send_after`; how many commits that were."""
-        found = await self.store.before(COLLECTION, "send_after", self.clock.now(), 100)
+        found = await self.store.before(COLLECTION, "send_after", self.clock.now(), SWEPT)
         batch = []
         for document in found:
             was = document["send_after"]
@@ -138,6 +168,7 @@ class Publisher:
                 batch.append((document["_id"], document["at"], events))
         if batch:
             await self._deliver(batch)
+            await self._marked()
         return len(batch)
 
     async def run_sweep(self, every: float = 0.5) -> None:
@@ -145,7 +176,7 @@ class Publisher:
         while True:
             await asyncio.sleep(every)
             try:
-                while await self.sweep() == 100:
+                while await self.sweep() == SWEPT:
                     pass
                 await self._measure()
             except StoreError:

@@ -39,13 +39,14 @@ class KafkaProducer:
         return {(one.topic, one.partition): one.offset + 1 for one in done}
 
     async def _connected(self) -> AIOKafkaProducer:
+        # Nothing lingers: a batch is handed over whole, and what comes meanwhile waits for the
+        # answer anyway.
         if self._client is None:
             self._client = AIOKafkaProducer(
                 bootstrap_servers=self._bootstrap,
                 acks="all",
                 enable_idempotence=True,
                 compression_type="zstd",
-                linger_ms=5,
                 max_batch_size=256 * 1024,
                 request_timeout_ms=10_000,
             )
