@@ -10,23 +10,23 @@ class Plan:
 
     name: str
     rounds: int = 5
-    events: int = 40_000
+    events: int = 30_000
     people: int = 5_000
-    slow_seconds: float = 8.0
+    slow_seconds: float = 5.0
     """A peer with a transaction per event is stopped after so long: its rate is steady."""
-    commands: int = 6_000
+    commands: int = 4_000
     idle_commands: int = 300
-    effect_seconds: float = 15.0
+    effect_seconds: float = 10.0
     keys: tuple[int, ...] = (1_000, 100_000, 1_000_000)
-    keys_events: int = 20_000
-    keys_rounds: int = 3
+    keys_events: int = 15_000
+    keys_rounds: int = 2
     backlog: int = 200_000
-    backlog_rounds: int = 3
+    backlog_rounds: int = 2
     proxied: int = 1_000
     catch_up: int = 200_000
     steady_seconds: float = float(os.environ.get("BENCH_STEADY_SECONDS", "60"))
     """1800 is the length of the promise; what was run is written down."""
-    sweep_seconds: float = 5.0
+    sweep_seconds: float = 4.0
 
 
 FULL = Plan("full")

@@ -61,7 +61,10 @@ async def stage() -> AsyncIterator[Stage]:
         issuer = Issuer(place.keys)
         issuer.ensure()
         token = issuer.access_token("bench", ["operator"])
-        yield Stage(place, AsyncIOMotorClient(up.mongo), token)
+        database: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(up.mongo)
+        # What a killed process left open is undone soon, whichever side it was.
+        await database.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 10})
+        yield Stage(place, database, token)
 
 
 async def ready(process: Process) -> None:

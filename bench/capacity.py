@@ -1,0 +1,144 @@
+"""From the measured cost of an event to partitions, replicas, storage and cost of a country.
+
+`python -m bench.capacity` reads bench/results.json and prints the table of docs/capacity.md. All
+that is assumed and not measured stands in `Assumed`; change it and run again.
+"""
+
+import math
+import sys
+from dataclasses import dataclass
+
+import bson
+import orjson
+
+from bench.feed import Load, envelopes, records
+from bench.figures import Results, middle
+from bench.report import RESULTS
+
+HOUR, YEAR = 3600.0, 365 * 24 * 3600.0
+SIZES = (10_000, 1_000_000, 10_000_000)
+A_COMMIT = 500
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What no benchmark says."""
+
+    events_a_year: int = 120
+    """Facts that are published about one woman in a year, by all services together."""
+    readers: float = 2.5
+    """Services that apply a fact, the gateway's views among them."""
+    commands_a_year: int = 60
+    queries_a_command: int = 20
+    hurry_share: float = 0.05
+    """Of all women, who act in the hour before a call closes."""
+    hurry_commands: int = 3
+    headroom: float = 0.5
+    """A core is planned to be busy for no more than this share of the hurry."""
+    query_us: float = 700.0
+    replication: int = 3
+    state_bytes: int = 4_000
+    """Of one woman in one service: states, positions, indexes."""
+    core_month: float = 25.0
+    gib_month: float = 0.12
+    """Dollars of a large provider, rounded up: a core, a GiB of block storage."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the benchmark says, in microseconds of processor time and bytes."""
+
+    apply_us: float
+    command_us: float
+    applied_a_second: float
+    event_bytes: float
+    record_bytes: float
+    """In Kafka, before compression."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What so many women need."""
+
+    women: int
+    mean_events: float
+    hurry_commands: float
+    hurry_applied: float
+    cores: int
+    replicas: int
+    partitions: int
+    mongo_gib: float
+    kafka_gib: float
+    dollars: float
+
+
+def measured(results: Results) -> Measured:
+    """Medians of the last run, and the size of an event as it is kept and sent."""
+    consume, http = results["measures"]["consume"], results["measures"]["http"]
+    some = [event.to_document() for event in envelopes(Load(A_COMMIT, A_COMMIT))]
+    sent = list(records(Load(A_COMMIT, A_COMMIT)))
+    headers = sum(len(name) + len(raw) for one in sent for name, raw in one.headers)
+    return Measured(
+        apply_us=middle(consume["sides"]["telar"], "processor_us"),
+        command_us=middle(http["sides"]["telar"], "processor_us"),
+        applied_a_second=middle(consume["sides"]["telar"], "rate"),
+        event_bytes=len(bson.encode({"events": some})) / A_COMMIT,
+        record_bytes=(headers + sum(len(one.value) for one in sent)) / A_COMMIT,
+    )
+
+
+def need(women: int, told: Measured, assumed: Assumed) -> Need:
+    """The hour before a call closes sets the cores; the years set the storage."""
+    commands = women * assumed.hurry_share * assumed.hurry_commands / HOUR
+    events = commands * assumed.events_a_year / assumed.commands_a_year
+    applied = events * assumed.readers
+    queries = commands * assumed.queries_a_command
+    busy = commands * told.command_us + applied * told.apply_us + queries * assumed.query_us
+    cores = math.ceil(busy / 1e6 / assumed.headroom)
+    lanes = math.ceil(events / (told.applied_a_second * assumed.headroom))
+    a_year = women * assumed.events_a_year
+    outbox = a_year * told.event_bytes * 1.3  # and its index
+    mongo = (outbox + women * assumed.state_bytes * 5) * assumed.replication / 2**30
+    kafka = a_year * told.record_bytes / 3.2 * assumed.replication / 2**30  # zstd
+    return Need(
+        women=women,
+        mean_events=a_year / YEAR,
+        hurry_commands=commands,
+        hurry_applied=applied,
+        cores=cores,
+        replicas=max(2, lanes),
+        partitions=max(6, 2 ** math.ceil(math.log2(lanes * 4))),
+        mongo_gib=mongo,
+        kafka_gib=kafka,
+        dollars=(cores + 12) * assumed.core_month + (mongo + kafka) * assumed.gib_month,
+    )
+
+
+HEAD = (
+    "| Women | Events/s, mean | Commands/s, hurry | Events applied/s, hurry | Cores |"
+    " Replicas a service | Partitions a topic | MongoDB, a year | Kafka, a year | $ a month |\n"
+    "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+)
+
+
+def table(results: Results, assumed: Assumed) -> str:
+    """The table of docs/capacity.md."""
+    told = measured(results)
+    lines = [HEAD]
+    for women in SIZES:
+        one = need(women, told, assumed)
+        lines.append(
+            f"| {one.women:,} | {one.mean_events:,.1f} | {one.hurry_commands:,.1f} |"
+            f" {one.hurry_applied:,.1f} | {one.cores} | {one.replicas} | {one.partitions} |"
+            f" {one.mongo_gib:,.0f} GiB | {one.kafka_gib:,.0f} GiB | {one.dollars:,.0f} |\n"
+        )
+    lines.append(
+        f"\nMeasured: {told.apply_us:.0f} µs a core to apply and follow up one event,"
+        f" {told.applied_a_second:,.0f} a second by one process; {told.command_us:.0f} µs a"
+        f" command; {told.event_bytes:.0f} bytes an event in the outbox.\n"
+    )
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table(orjson.loads(RESULTS.read_bytes()), Assumed()))

@@ -1,0 +1,103 @@
+"""What one event costs in the core alone, in processor time: no server, no network.
+
+`python -m bench.core_cost` gives the figure of the decision records: the best of many batches of
+500, which says what the code costs whatever else the machine does.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import bson
+
+from bench.feed import Load, records
+from bench.telar import handlers
+from shared.chassis.clock import Clock
+from shared.chassis.consumer import Intake
+from shared.chassis.envelope import Envelope, encode
+from shared.chassis.ports import Document, Loaded, Put, Record, Store, Write
+from shared.chassis.writer import Writer
+
+BATCH, BATCHES, PEOPLE = 500, 60, 5_000
+
+
+class Kept:
+    """A store that encodes and decodes as MongoDB's driver does, and keeps the bytes."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[tuple[str, str], bytes] = {}
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Kept"]:
+        """Everything succeeds."""
+        yield self
+
+    async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """What is there."""
+        return {
+            name: {one: bson.decode(self._bytes[name, one]) for one in ids if self._has(name, one)}
+            for name, ids in wanted.items()
+        }
+
+    def _has(self, name: str, doc_id: str) -> bool:
+        return (name, doc_id) in self._bytes
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Keep it."""
+        for write in writes:
+            if isinstance(write, Put):
+                document: Document = write.document
+                encoded = bson.encode(document, check_keys=True)
+                self._bytes[write.collection, document["_id"]] = encoded
+
+    async def commit(self) -> None:
+        """It is kept already."""
+
+
+async def measure() -> dict[str, float]:
+    """Microseconds of processor time an event: applying, and making the records to send."""
+    store, published = cast(Store, Kept()), list[list[Envelope]]()
+    clock = Clock(store)
+    writer = Writer(store, clock, handlers, lambda _, events: published.append(list(events)))
+    nothing: Any = None
+    intake = Intake(
+        *("core", ["telar.source"]),
+        store=store,
+        bus=nothing,
+        clock=clock,
+        writer=writer,
+        control=nothing,
+        handled=nothing,
+    )
+    writing = asyncio.create_task(writer.run())
+    made = [
+        Record(one.topic, 0, number, one.key, one.value, one.headers)
+        for number, one in enumerate(records(Load(BATCH * BATCHES, PEOPLE)))
+    ]
+    applying = [
+        await _timed(intake, made[number : number + BATCH]) for number in range(0, len(made), BATCH)
+    ]
+    writing.cancel()
+    sending = [_encoded(events) for events in published]
+    return {"apply": min(applying) / BATCH * 1e6, "encode": min(sending) / BATCH * 1e6}
+
+
+async def _timed(intake: Intake, some: list[Record]) -> float:
+    began = time.process_time()
+    await intake._write(some)
+    return time.process_time() - began
+
+
+def _encoded(events: list[Envelope]) -> float:
+    began = time.process_time()
+    for event in events:
+        encode(event)
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    for what, microseconds in asyncio.run(measure()).items():
+        sys.stdout.write(f"{what:<8}{microseconds:7.1f} µs an event\n")
