@@ -198,8 +198,10 @@ async def _commander(
         raise Problem(400, "idempotency-key-malformed")
     asked = f"{request.method} {request.url.path}\n".encode() + _canonical(request)
     caller = f"{request.state.caller.subject}/{request.state.person_id}"
-    secret = request.app.state.runtime.secret
-    idempotency = Idempotency.of(caller, idempotency_key, asked, secret)
+    runtime = request.app.state.runtime
+    if not runtime.secret:
+        raise Unavailable("not-ready")  # a reply hashed without it could not be repeated
+    idempotency = Idempotency.of(caller, idempotency_key, asked, runtime.secret)
     return Commander(request, idempotency, _version(if_match))
 
 
