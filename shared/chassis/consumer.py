@@ -157,12 +157,16 @@ class Intake:
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
 
     async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """Where these partitions were left; asked when they were just taken up."""
-        ids = {place_id(place): place for place in places}
-        there = await self.store.some("offsets", list(ids))
-        found = {ids[doc_id]: int(document["next"]) for doc_id, document in there.items()}
-        for place in places:
-            await self.handled.take_up(place, found.get(place, 0))
+        """Where these partitions were left; asked when they were just taken up.
+
+        The start, if nothing is stored: the store may be an old backup, whatever Kafka has noted.
+        What was said on the control topic before is no concern of a new process.
+        """
+        ids = {place: place_id(place) for place in places if place[0] != CONTROL}
+        there = await self.store.some("offsets", list(ids.values()))
+        found = {place: int(there.get(doc_id, {"next": 0})["next"]) for place, doc_id in ids.items()}
+        for place, offset in found.items():
+            await self.handled.take_up(place, offset)
         return found
 
     async def _drop(self, deadline: float) -> None:
