@@ -1,0 +1,181 @@
+"""Twelve known faults of systems like this one, as patches; each breaks an invariant by name."""
+
+from __future__ import annotations
+
+from tests.faults.honesty.patching import Patch
+
+_WRITER, _WORK, _FOLD = "shared.chassis.writer", "shared.chassis.work", "shared.chassis.fold"
+_RULES = "tests.faults.sim.rules"
+
+_SEND = """\
+        try:
+            await self.send([event for _, _, events in batch"""
+_UNSET = """\
+        await self.store.clear(COLLECTION, [one for one, _, _ in batch], "send_after")
+"""
+_RESET = """\
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+"""
+
+_COMMIT = """\
+            if writes:
+                await transaction.write(writes)
+                self._sent = done
+                await transaction.commit()
+                self._sent = []
+"""
+_OFFER = """\
+        self._breaker.keep(tried)
+        for counter, labels in batch.counted:
+            counter.labels(*labels).inc()
+        if document is not None:
+            self.offer(document, batch.published)
+"""
+_KEPT = _OFFER[: _OFFER.index("        if document")]
+_EARLY = """\
+            if document is not None:
+                self.offer(document, batch.published)
+"""
+
+PATCHES = (
+    Patch(
+        "position-check-off",
+        "subscribers",
+        (
+            (
+                "shared.chassis.streams",
+                "    if arriving.sequence > sequence + 1:\n        return Verdict.GAP\n",
+                "    if sequence >= 0:\n        return Verdict.NEXT\n",
+            ),
+        ),
+    ),
+    Patch(
+        "position-outside-the-transaction",
+        "numbers",
+        (
+            (
+                _WRITER,
+                _COMMIT,
+                """\
+            if writes:
+                await transaction.write([one for one in writes if one.collection != "streams"])
+                await transaction.commit()
+                async with self.store.transaction() as later:
+                    await later.write([one for one in writes if one.collection == "streams"])
+                    await later.commit()
+""",
+            ),
+        ),
+    ),
+    Patch(
+        "publishing-before-commit",
+        "ghosts",
+        (
+            (
+                _WRITER,
+                _COMMIT + _OFFER,
+                _EARLY + _COMMIT + _KEPT,
+            ),
+        ),
+    ),
+    Patch(
+        "unset-before-the-acknowledgement",
+        "sent",
+        (
+            (
+                "shared.chassis.outbox",
+                _SEND,
+                _UNSET + _SEND,
+            ),
+        ),
+    ),
+    Patch(
+        "capacity-by-counting",
+        "capacity",
+        (
+            (_RULES, "    return True\n", "    return await _seats(store, room) < SEATS\n"),
+            (_RULES, "len(room.held) + len(room.kept) >= SEATS:", "SEATS < 0:"),
+        ),
+    ),
+    Patch(
+        "offset-ahead-of-the-commit",
+        "offsets",
+        (
+            (
+                _WRITER,
+                "        batch = Batch(self.handlers)\n",
+                """\
+        batch = Batch(self.handlers)
+        if ahead := _offsets([work for work in works if isinstance(work, Arrival)]):
+            async with self.store.transaction() as first:
+                await first.write(ahead)
+                await first.commit()
+""",
+            ),
+        ),
+    ),
+    Patch(
+        "reset-to-latest",
+        "offsets",
+        (
+            (
+                "shared.chassis.kafka.bus",
+                _RESET,
+                _RESET.replace("earliest", "latest"),
+            ),
+        ),
+    ),
+    Patch(
+        "write-concern-1",
+        "effect",
+        (("shared.chassis.mongo.store", 'WriteConcern("majority")', "WriteConcern(1)"),),
+    ),
+    Patch(
+        "idempotency-without-the-body",
+        "replies",
+        (
+            (
+                "shared.chassis.replies",
+                '        if not hmac.compare_digest(found["digest"], self.digest):\n',
+                "        if self.digest is None:\n",
+            ),
+        ),
+    ),
+    Patch(
+        "parking-lets-later-events-pass",
+        "subscribers",
+        (
+            (
+                _WORK,
+                "            parking.hold(scope, arrived, at)\n",
+                "            self._apply(scope, arrived)\n",
+            ),
+        ),
+    ),
+    Patch(
+        "retry-without-the-position-check",
+        "subscribers",
+        (
+            (
+                "shared.chassis.parking",
+                "        if not left or left[0].sequence > position + 1:\n",
+                "        if not left:\n",
+            ),
+        ),
+    ),
+    Patch(
+        "no-version-for-an-empty-answer",
+        "skew",
+        (
+            (
+                _FOLD,
+                "        for ref in self.named if changed else ():\n",
+                "        for ref in ():\n",
+            ),
+        ),
+    ),
+)
+
+BY_NAME = {patch.name: patch for patch in PATCHES}

@@ -1,0 +1,74 @@
+"""What many seeds came to, in the words of a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN = 10
+
+
+@dataclass
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    wrong: list[tuple[str, str]]
+    made: Counter[str]
+    observed: Counter[str]
+    accepted: int
+    commands: int
+    rested: float
+    """Virtual seconds from healing to rest."""
+    digest: str
+    """Of all evidence: the same seed gives the same."""
+
+
+class Total:
+    """The sum of the seeds so far."""
+
+    def __init__(self) -> None:
+        self.failed: list[Outcome] = []
+        self.made: Counter[str] = Counter()
+        self.observed: Counter[str] = Counter()
+        self.seeds = self.commands = self.accepted = 0
+        self.rested: list[float] = []
+        self.digests: list[str] = []
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Some more."""
+        for one in outcomes:
+            self.seeds += 1
+            self.made += one.made
+            self.observed += one.observed
+            self.commands += one.commands
+            self.accepted += one.accepted
+            self.rested.append(one.rested)
+            self.digests.append(one.digest)
+            if one.wrong:
+                self.failed.append(one)
+
+    def text(self, seeds: range, seconds: float) -> str:
+        """The report."""
+        rested = sorted(self.rested)
+        rate = self.seeds / max(seconds, 0.001)
+        half, most = rested[len(rested) // 2], rested[-1]
+        nearly = rested[len(rested) * 95 // 100]
+        lines = [
+            f"seeds {seeds.start}:{seeds.stop} in {seconds:.1f} s ({rate:.0f} a second)",
+            f"commands {self.commands}, accepted {self.accepted}",
+            f"faults made      {_counts(self.made)}",
+            f"faults observed  {_counts(self.observed)}",
+            f"at rest after    p50 {half:.0f} s, p95 {nearly:.0f} s, most {most:.0f} s (virtual)",
+            f"violations       {len(self.failed)} seeds",
+        ]
+        for one in self.failed[:SHOWN]:
+            lines.append(f"  seed {one.seed}: python -m tests.faults.sim --seed {one.seed} --trace")
+            lines += [f"    {invariant}: {text[:300]}" for invariant, text in one.wrong[:4]]
+        return "\n".join(lines) + "\n"
+
+
+def _counts(counter: Counter[str]) -> str:
+    told = ", ".join(f"{kind} {count}" for kind, count in counter.most_common())
+    return f"{sum(counter.values())}: {told}"

@@ -1,0 +1,27 @@
+"""The part of the simulation that `make test` has; `make faults` runs ten times that."""
+
+import subprocess
+import sys
+
+import pytest
+
+SEEDS = 1000
+
+
+def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.faults.sim", *arguments]
+    return subprocess.run(command, check=False, text=True, capture_output=True)
+
+
+@pytest.mark.timeout(600)
+def test_no_seed_breaks_an_invariant() -> None:
+    done = simulate("--seeds", f"0:{SEEDS}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_seed_plays_the_same_alone_and_after_others() -> None:
+    def digest(seeds: str) -> str:
+        return simulate("--seeds", seeds, "--digests").stdout.splitlines()[-1]
+
+    assert digest("4:5") == digest("0:5")
+    assert digest("4:5") != digest("3:4")
