@@ -1,0 +1,28 @@
+"""What a consumer notes of how far it has read."""
+
+from pathlib import Path
+
+from shared.chassis.envelope import encode
+from shared.chassis.memory import MemoryBus
+from shared.chassis.ports import BusError
+from tests.integration.core_suite import chain
+from tests.support import mini
+from tests.support.app import running
+from tests.support.wait import until
+from tests.unit.chassis.test_core import Ticking
+
+
+async def test_offsets_that_could_not_be_noted_are_noted_later_without_a_new_record(
+    tmp_path: Path,
+) -> None:
+    bus = MemoryBus()
+    async with running(mini.READER, tmp_path, Ticking(), bus):
+        bus.faults.fail_next("commit", BusError)
+        await (await bus.producer()).send([encode(event) for event in chain("ana", 1, 2)], 5.0)
+
+        async def noted() -> bool:
+            progress = await bus.progress("reader", "telar.shelf")
+            return all(at == end for at, end in progress.values())
+
+        await until(noted)
+        assert bus.faults.calls["commit"] >= 2
