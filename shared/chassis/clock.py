@@ -1,4 +1,8 @@
-"""Time is the database's clock: every replica of a service then has the same."""
+"""Time is the database's clock: every replica of a service then has the same.
+
+Between two questions to the database it is carried on by the monotonic clock: whoever sets the
+clock of this machine moves no deadline and no claim.
+"""
 
 import asyncio
 import time
@@ -10,27 +14,33 @@ from shared.chassis.ports import Store, StoreError
 MOST_SKEW = 2.0
 """Seconds that this machine may be off before the replica is not ready."""
 
+LONGEST_TRIP = 1.0
+"""Seconds of a round trip beyond which its answer says too little of the instant between."""
+
 
 class Clock:
-    """The database's time, carried on by this machine's monotonic clock: no jump moves it."""
+    """The database's time, kept by its offset from this machine's monotonic clock."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._start = time.time() - time.monotonic()
+        self._zero = time.time() - time.monotonic()
+        self._is_synced = False
         self.skew = 0.0
 
     def now(self) -> datetime:
         """The instant, UTC, in whole milliseconds (what MongoDB keeps)."""
-        at = datetime.fromtimestamp(time.monotonic() + self._start, UTC)
+        at = datetime.fromtimestamp(self._zero + time.monotonic(), UTC)
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     async def sync(self) -> None:
         """Ask the database once; half the round trip is taken as the way back."""
         before = time.monotonic()
-        there = (await self._store.time()).timestamp()
-        middle = (before + time.monotonic()) / 2
-        self._start = there - middle
-        self.skew = self.now().timestamp() - time.time()
+        there = await self._store.time()
+        after = time.monotonic()
+        if self._is_synced and after - before > LONGEST_TRIP:
+            return
+        self._zero, self._is_synced = there.timestamp() - (before + after) / 2, True
+        self.skew = self._zero + after - time.time()
         metrics.CLOCK_SKEW.set(self.skew)
 
     @property
