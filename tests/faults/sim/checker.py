@@ -53,6 +53,9 @@ class Evidence:
     harmed: frozenset[str]
     """Topics of which Kafka lost something."""
 
+    restored: frozenset[str] = frozenset()
+    """Publishers that came back from an old backup: what they did since then, they do again."""
+
     def documents(self, service: str, collection: str) -> Documents:
         """Documents by id."""
         return self.services[service].get(collection, {})
@@ -64,9 +67,9 @@ class Evidence:
         return sorted(events, key=lambda event: (event["topic"], event["key"], event["sequence"]))
 
 
-def at_any_time(evidence: Evidence) -> Iterator[Finding]:
+def at_any_time(evidence: Evidence, *, at_end: bool = False) -> Iterator[Finding]:
     """What must hold in every instant."""
-    yield from _ghosts(evidence)
+    yield from _ghosts(evidence, at_end=at_end)
     yield from _sent(evidence)
     yield from _offsets(evidence)
     yield from _numbers(evidence)
@@ -74,7 +77,7 @@ def at_any_time(evidence: Evidence) -> Iterator[Finding]:
 
 def at_the_end(evidence: Evidence, history: Sequence[Document]) -> Iterator[Finding]:
     """What must hold once all is healed and quiet."""
-    yield from at_any_time(evidence)
+    yield from at_any_time(evidence, at_end=True)
     yield from _effects(evidence, history)
     yield from _subscribers(evidence)
     yield from _rooms(evidence)
@@ -83,14 +86,16 @@ def at_the_end(evidence: Evidence, history: Sequence[Document]) -> Iterator[Find
     yield from at_rest(evidence)
 
 
-def _ghosts(evidence: Evidence) -> Iterator[Finding]:
+def _ghosts(evidence: Evidence, *, at_end: bool) -> Iterator[Finding]:
     known = {
         (event["topic"], event["key"], event["sequence"], event["id"], event["value"])
         for service in evidence.services
         for event in evidence.events(service)
     }
+    adopting = {f"telar.{service}" for service in evidence.restored} if not at_end else set()
     for one in evidence.records:
-        if (one.topic, one.key, one.sequence, one.id, one.value) not in known:
+        place = one.topic, one.key, one.sequence, one.id, one.value
+        if place not in known and one.topic not in adopting:
             yield "ghosts", f"{one.topic}/{one.key} {one.sequence} was sent, and is in no outbox"
 
 
@@ -193,6 +198,11 @@ def _subscribers(evidence: Evidence) -> Iterator[Finding]:
     lines |= {f"{id_}-noted": ops for id_, ops in mirrors.items()}
     yield from _same("subscribers", "desk mirrors", _logs(evidence, "desk", "mirrors"), mirrors)
     yield from _same("subscribers", "desk halls", _logs(evidence, "desk", "halls"), halls)
+    if "desk" in evidence.restored:
+        wanted = {id_: sorted(ops) for id_, ops in mirrors.items()}
+        echoes = {id_: sorted({*ops}) for id_, ops in _logs(evidence, "shop", "echoes").items()}
+        yield from _same("follow-ups", "shop echoes", echoes, wanted)
+        return
     yield from _same("follow-ups", "shop echoes", _logs(evidence, "shop", "echoes"), mirrors)
     seen = _logs(evidence, "view", "lines")
     for invariant, end in (("subscribers", "-made"), ("follow-ups", "-noted")):

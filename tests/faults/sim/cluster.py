@@ -137,6 +137,8 @@ class Cluster:
         self.world = world
         self.bus = SimBus(world, asked.offset_reset)
         self.stores = {name: SimStore(name, world, asked.write_concern) for name in rules.REPLICAS}
+        self.restored: set[str] = set()
+        """Publishers that came back from an old backup."""
         self.replicas = [
             Replica(self, name, number)
             for name, count in rules.REPLICAS.items()

@@ -26,6 +26,8 @@ class Process:
     def __init__(self, name: str, loop: VirtualLoop) -> None:
         self.name, self._loop = name, loop
         self.is_alive, self.is_frozen = True, False
+        self.skew = 0.0
+        """Seconds by which the clock of its machine is wrong."""
         self.kept: list[asyncio.Handle] = []
         self.at_death: list[Callable[[], object]] = []
         self.at_freeze: list[Callable[[], object]] = []

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from shared.chassis.memory.store import Data
+from shared.chassis.adoption import adopt_topic
 from shared.chassis.ports import BusError, Conflict, OutcomeUnknown, StoreUnavailable
 from tests.faults.sim import rules
 from tests.faults.sim.cluster import Cluster, Replica
@@ -23,23 +23,26 @@ class Nemesis:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.world = cluster, cluster.world
         self.dice = cluster.world.dice
-        self.backup: Data = {}
 
     async def run(self, count: int) -> None:
         """So many faults within the span; some last beyond it."""
-        kinds = list(FAULTS)
-        weights = [weight for _, weight in FAULTS.values()]
+        is_old = self.dice.random() < 0.05
+        kinds = sorted(HARMLESS) if is_old else list(FAULTS)
+        weights = [FAULTS[kind][1] for kind in kinds]
         plan = sorted(
             (self.dice.uniform(0, SPAN), kind)
             for kind in self.dice.choices(kinds, weights, k=count)
         )
+        if is_old:
+            plan.append((self.dice.uniform(0, SPAN), "restored publisher"))
         await asyncio.gather(*(self._make(at, kind) for at, kind in plan))
 
     async def _make(self, at: float, kind: str) -> None:
         await asyncio.sleep(at)
         self.world.trace(lambda: f"FAULT {kind}")
         self.world.made[kind] += 1
-        await FAULTS[kind][0](self)
+        fault = Nemesis.restore_desk if kind == "restored publisher" else FAULTS[kind][0]
+        await fault(self)
 
     def heal(self) -> None:
         """Everything answers, every process runs, every handler is mended."""
@@ -194,6 +197,34 @@ class Nemesis:
         for replica in replicas:
             replica.start()
 
+    async def restore_desk(self) -> None:
+        """desk's database comes back from an earlier moment, and desk publishes."""
+        backup = self.cluster.stores["desk"].durable
+        await asyncio.sleep(self.dice.uniform(0.5, 6.0))
+        for replica in self.cluster.of("desk"):
+            replica.kill()
+        self.cluster.stores["desk"].restore(backup)
+        self.cluster.restored.add("desk")
+        for replica in self.cluster.of("desk"):
+            replica.start()
+
+    async def adopt(self) -> None:
+        """The operator's order to a publisher that refuses to serve, because Kafka knows more."""
+        for replica in self.cluster.of("desk") if self.cluster.restored else ():
+            runtime, process = replica.runtime, replica.process
+            if runtime is not None and process is not None and runtime.behind:
+                assert not runtime.started
+                self.world.happened("refusal to serve")
+                await process.run(adopt_topic(runtime.topic, runtime.store, runtime.bus))
+                return
+
+    async def clock_jump(self) -> None:
+        """The clock of one machine is set, forward or back."""
+        process = self.somebody().process
+        if process is not None:
+            process.skew = self.dice.choice((-7200.0, -30.0, 30.0, 7200.0))
+            self.world.happened("clock jump")
+
     async def poison(self) -> None:
         """desk's handler fails for entries made from now on, and is mended later."""
         ops = {f"o{number}" for number in range(60) if self.dice.random() < 0.3}
@@ -237,5 +268,10 @@ FAULTS: dict[str, tuple[Fault, int]] = {
     "send errors": (Nemesis.send_errors, 8),
     "restored store": (Nemesis.restore_view, 5),
     "poison": (Nemesis.poison, 6),
+    "clock jump": (Nemesis.clock_jump, 6),
 }
 """Each fault and its weight."""
+
+LOSSES = {"cut tail", "empty topic", "twist", "restored store"}
+HARMLESS = FAULTS.keys() - LOSSES
+"""What may go wrong beside a restored publisher: who has lost both has lost events for good."""

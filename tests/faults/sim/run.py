@@ -65,6 +65,8 @@ class _Trial:
         self.nemesis.heal()
         self.world.trace(lambda: "HEALED")
         healed = loop.now
+        await asyncio.sleep(3.0 if self.cluster.restored else 0.0)
+        await self.nemesis.adopt()
         await commands
         await self._rest()
         self.rested = loop.now - healed
@@ -123,7 +125,8 @@ class _Trial:
                     )
                 )
         services = {name: store.data for name, store in self.cluster.stores.items()}
-        return checker.Evidence(services, records, frozenset(topic for topic, _ in bus.harmed))
+        harmed = frozenset(topic for topic, _ in bus.harmed)
+        return checker.Evidence(services, records, harmed, frozenset(self.cluster.restored))
 
     def outcome(self) -> Outcome:
         history = self.clients.history

@@ -57,7 +57,8 @@ class Times(ModuleType):
     """`time` as the core sees it."""
 
     def time(self) -> float:
-        return EPOCH + Now.world.loop.now
+        process = PROCESS.get()
+        return EPOCH + Now.world.loop.now + (process.skew if process else 0.0)
 
     def monotonic(self) -> float:
         return Now.world.loop.now
