@@ -122,20 +122,22 @@ class CommandWork(Answered):
 class Poll:
     """The records of one poll: what of each partition is not yet written."""
 
-    pending: dict[Place, list[int]] = field(default_factory=dict)
+    pending: dict[Place, set[int]] = field(default_factory=dict)
+    last: dict[Place, int] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         """One more to be written."""
-        self.pending.setdefault((record.topic, record.partition), []).append(record.offset)
+        place = record.topic, record.partition
+        self.pending.setdefault(place, set()).add(record.offset)
+        self.last[place] = record.offset
 
     def next_offset(self, place: Place, done: set[int]) -> int:
-        """Where to go on if exactly `done` and all before are written."""
-        left = [offset for offset in self.pending[place] if offset not in done]
-        return min(left) if left else max(done) + 1
+        """Where to go on once `done` is written too."""
+        return min(self.pending[place] - done, default=self.last[place] + 1)
 
-    def forget(self, place: Place, done: set[int]) -> None:
-        """These are written."""
-        self.pending[place] = [offset for offset in self.pending[place] if offset not in done]
+    def forget(self, place: Place, offset: int) -> None:
+        """This one is written."""
+        self.pending[place].discard(offset)
 
 
 class Arrival(Work):

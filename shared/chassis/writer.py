@@ -173,6 +173,7 @@ class Writer:
                 self._sent = done
                 await transaction.commit()
                 self._sent = []
+        _forget(written)
         self._breaker.keep(tried)
         for (counter, labels), times in Counter(batch.counted).items():
             counter.labels(*labels).inc(times)
@@ -262,6 +263,13 @@ def _by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
     for ref in refs:
         wanted.setdefault(ref.collection, []).append(ref.id)
     return wanted
+
+
+def _forget(written: list[Work]) -> None:
+    """What a poll still has to write is without these."""
+    for work in written:
+        if isinstance(work, Arrival):
+            work.poll.forget(work.place, work.record.offset)
 
 
 def _offsets(done: list[Work]) -> list[Write]:

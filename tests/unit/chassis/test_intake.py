@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import BusError
+from shared.chassis.ports import BusError, Conflict
 from tests.integration.core_suite import chain
 from tests.support import mini
 from tests.support.app import running
@@ -26,3 +26,12 @@ async def test_offsets_that_could_not_be_noted_are_noted_later_without_a_new_rec
 
         await until(noted)
         assert bus.faults.calls["commit"] >= 2
+
+
+async def test_a_poll_that_is_written_in_parts_is_noted_to_its_end(tmp_path: Path) -> None:
+    bus, store = MemoryBus(), Ticking()
+    async with running(mini.READER, tmp_path, store, bus) as reader:
+        store.faults.fail_next("write", Conflict, times=2)  # then it goes in halves
+        await (await bus.producer()).send([encode(event) for event in chain("ana", 1, 2, 3, 4)], 5)
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
+    assert [row["next"] for row in store.all("offsets")] == [4]
