@@ -27,6 +27,7 @@ _COMMIT = """\
                 self._sent = []
 """
 _OFFER = """\
+        _forget(written)
         self._breaker.keep(tried)
         for counter, labels in batch.counted:
             counter.labels(*labels).inc()
