@@ -131,8 +131,15 @@ def adopt_fork(  # noqa: PLR0913 - the options of the command
     key: Key,
     branch: Annotated[str, typer.Option(help="Which holds: kept or arrived.")],
     first: Annotated[
-        int, typer.Option("--from", metavar="N", min=1, help="The first number it holds from.")
-    ],
+        int | None,
+        typer.Option(
+            "--from", metavar="N", min=1, help="For arrived: the first number of that branch."
+        ),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="For arrived: the hash before it, where unknown here."),
+    ] = None,
     reason: Reason,
     as_json: Json = False,
     data_dir: DataDir = None,
@@ -142,13 +149,11 @@ def adopt_fork(  # noqa: PLR0913 - the options of the command
 
     if branch not in ("kept", "arrived"):
         raise typer.BadParameter(f"no branch {branch!r}; there are kept and arrived")
-    named = parked.Key(service, topic, key)
+    if branch == "arrived" and first is None:
+        raise typer.BadParameter("the branch that arrived holds --from which number on?")
+    named, holds = parked.Key(service, topic, key), parked.Branch(branch, first, previous)
     _end(
-        session.run(
-            data_dir,
-            lambda on: parked.adopted(on, named, branch, first, reason),
-            as_json=as_json,
-        )
+        session.run(data_dir, lambda on: parked.adopted(on, named, holds, reason), as_json=as_json)
     )
 
 

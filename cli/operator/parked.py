@@ -1,15 +1,15 @@
 """`telar parked`, `telar quarantine`, `telar adopt`: keys that wait, and records set aside."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cli import usage
 from cli.operator.api import full
 from cli.operator.session import Session
 
-HEADS = ("service", "topic", "key", "reason", "code", "attempts", "head", "held", "since")
-_STILL = {"waiting", "failed"}
+HEADS = ("service", "topic", "key", "reason", "code", "attempts", "head", "held", "known", "since")
+_STILL = {"waiting", "failed", "fork"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,16 @@ class Key:
     def body(self, why: str) -> dict[str, Any]:
         """What a command about it says."""
         return {"topic": full(self.topic), "key": self.key, "reason": why}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Which branch of a fork holds, and from which number on."""
+
+    branch: str
+    sequence: int | None = None
+    previous: str | None = None
+    """The hash of the event before it, where that cannot be known here."""
 
 
 def listed(session: Session, service: str | None, why: str | None) -> int:
@@ -48,15 +58,16 @@ def skipped(session: Session, key: Key, sequence: int, why: str) -> int:
     return _told(session, session.api.post(f"{key.service}/parked/skip", body))
 
 
-def adopted(session: Session, key: Key, branch: str, sequence: int, why: str) -> int:
+def adopted(session: Session, key: Key, holds: Branch, why: str) -> int:
     """End a fork; 1 when the key still waits."""
-    body = key.body(why) | {"branch": branch, "sequence": sequence}
+    given = {name: value for name, value in asdict(holds).items() if value is not None}
+    body = key.body(why) | given
     return _told(session, session.api.post(f"{key.service}/adopt", body))
 
 
 def quarantined(session: Session, service: str | None) -> int:
     """Every record that has no valid place."""
-    heads = ("service", "id", "code", "topic", "partition", "offset", "at")
+    heads = ("service", "id", "code", "topic", "key", "bytes", "at")
     return session.rows(_each(session, service, "quarantine"), heads, "Nothing is in quarantine")
 
 

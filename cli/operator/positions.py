@@ -65,7 +65,7 @@ def _of_key(key: str, rows: dict[str, Row], subscriptions: Subscriptions) -> Ite
 
 
 def _applied(row: Row | None) -> dict[str, Any]:
-    found: dict[str, Any] = row["in"] if row else {}
+    found: dict[str, Any] = row["applied"] if row else {}
     return found
 
 

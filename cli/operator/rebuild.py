@@ -7,7 +7,7 @@ from cli import usage
 from cli.operator.session import Session
 
 _GLANCE = 0.5
-_GOING_ON = {"building", "comparing"}
+_GOING_ON = {"building", "comparing", "ending"}
 _GOOD = {"swapped", "compared"}
 
 

@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from services.gateway import documents
+from services.gateway import documents, rebuilding
 from services.gateway.domain.counters import COUNTERS
 from services.gateway.domain.history import HISTORY
 from services.gateway.domain.people import PEOPLE
 from services.gateway.domain.timeline import TIMELINE
 from services.gateway.front import OWN, Front, Parts
+from services.gateway.generations import Generations
 from services.gateway.handlers import handlers
 from services.gateway.limits import Limits
 from services.gateway.pages import pages
@@ -42,6 +43,7 @@ def configure(app: FastAPI, settings: Settings) -> None:
     found = documents.committed()
     issuer = Issuer(settings.issuer) if settings.issuer else None
     everything = {**found, OWN: app.openapi()}
+    app.state.has_views = True
     app.state.issuer, app.state.pools = issuer, pools(settings.upstreams, list(found))
     parts = Parts(
         table=Table(everything),
@@ -75,10 +77,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 SERVICE = Service(
     name=OWN,
     settings=Settings,
-    routers=[router],
+    routers=[router, rebuilding.router],
     handlers=handlers,
     aggregates=[TIMELINE, HISTORY, PEOPLE, COUNTERS],
     indexes=INDEXES,
     configure=configure,
     lifespan=lifespan,
+    host=Generations,
 )

@@ -12,7 +12,7 @@ from services.gateway.proxy import Gone, Proxy, Request
 from services.gateway.table import Table, Target
 from services.gateway.upstreams import Answer
 from shared.chassis.auth import Caller, Unauthorised, Verifier
-from shared.chassis.errors import Problem
+from shared.chassis.errors import Problem, Unavailable
 from shared.chassis.replies import problem_body
 
 OWN = "gateway"
@@ -65,6 +65,8 @@ class Front:
         if target.service != OWN:
             scope["route"] = target
             return await self._parts.proxy.pass_on(target.service, path, request)
+        if not scope["app"].state.has_views:
+            raise Unavailable("not-ready")
         scope["path"], scope["raw_path"] = scope["path"].removeprefix(PREFIX), path.encode()
         return None
 

@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import prometheus_client
 import uvicorn
@@ -27,6 +27,23 @@ VERSION = "0.1.0"
 
 Configure = Callable[[FastAPI, Any], None]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Connect = Callable[[int], tuple[Store, Bus]]
+"""The database and the bus of one generation of a service."""
+
+Make = Callable[[int], Runtime]
+"""A runtime on the database and in the consumer group of one generation; 0 is the first."""
+
+
+class Host(Protocol):
+    """Runs what a process of a service runs: a runtime, or one after another."""
+
+    async def start(self) -> None:
+        """Serve at once; become ready when what is needed answers."""
+        ...
+
+    async def stop(self) -> None:
+        """End in good order, within 10 seconds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,8 @@ class Service:
     check: Check | None = None
     configure: Configure | None = None
     lifespan: Lifespan | None = None
+    host: Callable[[FastAPI, Make], Host] | None = None
+    """What runs its runtimes, where there may be more than one after another."""
 
     def run(self) -> None:
         """Serve until SIGTERM; returns within 10 seconds of it."""
@@ -64,33 +83,52 @@ class Service:
         )
 
     def app(
-        self, settings: ServiceSettings, store: Store | None = None, bus: Bus | None = None
+        self,
+        settings: ServiceSettings,
+        store: Store | None = None,
+        bus: Bus | None = None,
+        connect: Connect | None = None,
     ) -> FastAPI:
         """The application; a store and a bus of a test's own may be handed in."""
-        runtime = Runtime(
-            self.name,
-            store=store or _mongo(self, settings),
-            bus=bus or _kafka(settings),
-            verifier=Verifier(settings.jwks),
-            handlers=self.handlers,
-            aggregates=self.aggregates,
-            indexes=self.indexes,
-            partitions=settings.partitions,
-        )
-        app = self._routes(self._lifespan(runtime))
-        app.state.runtime, app.state.verifier = runtime, runtime.verifier
+        verifier = Verifier(settings.jwks)
+        places = connect or self._connect(settings, store, bus)
+
+        def make(generation: int) -> Runtime:
+            its_store, its_bus = places(generation)
+            return Runtime(
+                self.name,
+                store=its_store,
+                bus=its_bus,
+                verifier=verifier,
+                handlers=self.handlers,
+                aggregates=self.aggregates,
+                indexes=self.indexes,
+                partitions=settings.partitions,
+                group=_named(self.name, "-", generation),
+            )
+
+        app = self._routes(self._lifespan(make))
+        app.state.runtime, app.state.verifier = make(0), verifier
         if self.configure is not None:
             self.configure(app, settings)
         return app
+
+    def _connect(self, settings: ServiceSettings, store: Store | None, bus: Bus | None) -> Connect:
+        def places(generation: int) -> tuple[Store, Bus]:
+            database = _named(settings.database or f"telar_{self.name}", "_", generation)
+            return store or _mongo(settings, database), bus or _kafka(settings)
+
+        return places
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made without a server."""
         return self._routes(None).openapi()
 
-    def _lifespan(self, runtime: Runtime) -> Lifespan:
+    def _lifespan(self, make: Make) -> Lifespan:
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            await runtime.start()
+            host: Host = self.host(app, make) if self.host else app.state.runtime
+            await host.start()
             try:
                 if self.lifespan is None:
                     yield
@@ -98,7 +136,7 @@ class Service:
                     async with self.lifespan(app):
                         yield
             finally:
-                await runtime.stop()
+                await host.stop()
 
         return lifespan
 
@@ -146,10 +184,14 @@ def _health(app: FastAPI) -> None:
         return {"name": app.title, "version": VERSION}
 
 
-def _mongo(service: Service, settings: ServiceSettings) -> Store:
+def _named(name: str, between: str, generation: int) -> str:
+    return f"{name}{between}{generation}" if generation else name
+
+
+def _mongo(settings: ServiceSettings, database: str) -> Store:
     from shared.chassis.mongo import MongoStore  # noqa: PLC0415  not needed for OpenAPI or tests
 
-    return MongoStore(settings.mongo, settings.database or f"telar_{service.name}")
+    return MongoStore(settings.mongo, database)
 
 
 def _kafka(settings: ServiceSettings) -> Bus:

@@ -33,6 +33,19 @@ class ReadSuite:
     async def more_collections(self, store: Store) -> None:
         await store.ensure(["people", "outbox", "streams"], [])
 
+    async def test_what_is_forgotten_is_gone_with_its_indexes_and_may_come_again(
+        self, store: Store
+    ) -> None:
+        unique = Index("people", "email", unique=True, only="email")
+        await store.ensure(["people"], [unique])
+        await save(store, new("ana", email="a@x"), new("o1", "outbox"))
+        for _ in range(2):
+            await store.forget(["people", "never-there"])
+        assert await store.get("people", "ana") is None
+        assert await store.get("outbox", "o1") is not None
+        await save(store, new("eva", email="a@x"), new("ida", email="a@x"))
+        assert await store.count("people", {}, None) == 2
+
     async def test_a_page_is_in_order_of_the_field_and_then_the_id(self, store: Store) -> None:
         ranks = {"e": 1, "d": 2, "c": 2, "b": 2, "a": 3, "f": None}
         await save(store, *(new(name, rank=rank) for name, rank in ranks.items()), new("g"))

@@ -134,6 +134,13 @@ class MemoryStore:
         async with self.faults.around("ensure"):
             self._indexes |= {(index.collection, index.name): index for index in indexes}
 
+    async def forget(self, collections: Sequence[str]) -> None:
+        """Delete whole collections."""
+        async with self.faults.around("forget"):
+            gone = set(collections)
+            self.data = {name: rows for name, rows in self.data.items() if name not in gone}
+            self._indexes = {key: one for key, one in self._indexes.items() if key[0] not in gone}
+
     async def time(self) -> datetime:
         """What `now` says."""
         async with self.faults.around("time"):

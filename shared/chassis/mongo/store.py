@@ -152,6 +152,12 @@ class MongoStore:
             if getattr(error, "code", None) not in (None, queries.NAMESPACE_EXISTS):
                 raise  # else another replica was first
 
+    async def forget(self, collections: Sequence[str]) -> None:
+        """Delete whole collections."""
+        with translated():
+            for name in collections:
+                await self._database.drop_collection(name)
+
     async def time(self) -> datetime:
         """The server's clock."""
         with translated():

@@ -152,6 +152,10 @@ class Store(Protocol):
         """Create what is missing; harmless to repeat and to race."""
         ...
 
+    async def forget(self, collections: Sequence[str]) -> None:
+        """Delete whole collections, their indexes too; harmless to repeat and to race."""
+        ...
+
     async def time(self) -> datetime:
         """The server's clock, UTC."""
         ...

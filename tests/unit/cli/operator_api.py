@@ -18,7 +18,15 @@ SUBSCRIBED: dict[str, list[str]] = {
     "trade": ["enrollment", "training"],
     "gateway": ["enrollment", "training", "grants", "trade"],
 }
-NOTHING_WAITS = {"outbox": 0, "gap": 0, "failed": 0, "dead": 0, "fork": 0, "quarantined": 0}
+NOTHING_WAITS = {
+    "outbox": 0,
+    "gap": 0,
+    "failed": 0,
+    "dead": 0,
+    "fork": 0,
+    "quarantined": 0,
+    "deadlines": 0,
+}
 
 
 class Script:
@@ -100,4 +108,4 @@ def stream(name: str, **changed: list[Any]) -> dict[str, Any]:
     """Where the woman's streams stand in a service; `changed` topics stand elsewhere."""
     applied = {one: [3, f"{one}-3"] for one in SUBSCRIBED[name]} | changed
     out = None if name == "gateway" else applied.pop(name, [3, f"{name}-3"])
-    return {"key": "ana", "out": out, "in": applied, "parked": []}
+    return {"key": "ana", "out": out, "applied": applied, "parked": []}

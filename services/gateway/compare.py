@@ -1,0 +1,200 @@
+"""In what two generations of the views differ, while both go on.
+
+What happened never changes, so one that is missing differs once the other generation has
+passed its number. The rest is compared at equal positions: what moved meanwhile is looked at again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from services.gateway.domain.counters import COUNTERS
+from services.gateway.domain.history import HISTORY
+from services.gateway.domain.people import PEOPLE, Counts, add
+from services.gateway.domain.timeline import TIMELINE
+from services.gateway.store import counters
+from shared.chassis.ports import Document, Store
+
+PAUSE = 0.2
+TRIES = 15
+SHOWN = 100
+_PAGE = 500
+_AT_MOST = 20
+_STREAMS = "streams"
+
+Difference = dict[str, str]
+"""collection, id, and what differs."""
+
+Alive = Callable[[], Awaitable[None]]
+
+
+class Comparison:
+    """Walks the views of the live generation and of a new one side by side."""
+
+    def __init__(self, live: Store, new: Store, alive: Alive) -> None:
+        self.live, self.new, self._alive = live, new, alive
+        self.compared = 0
+        self.differences: list[Difference] = []
+        self.unsettled: list[str] = []
+
+    async def run(self) -> None:
+        """Compare everything."""
+        await self._happenings(TIMELINE.name, "person_id")
+        await self._happenings(HISTORY.name, "thing_id")
+        async for doc_id, live, new in self._side_by_side(PEOPLE.name):
+            if _fields(live) != _fields(new):
+                await self._person(doc_id)
+        await self._counters()
+
+    def outcome(self) -> Document:
+        """What came of it."""
+        return {
+            "compared": self.compared,
+            "differences": self.differences[:SHOWN],
+            "unsettled": self.unsettled[:SHOWN],
+        }
+
+    def _differs(self, collection: str, doc_id: str, live: Any, new: Any) -> None:
+        self.differences.append({"collection": collection, "id": doc_id, "what": _what(live, new)})
+
+    async def _side_by_side(
+        self, collection: str
+    ) -> AsyncIterator[tuple[str, Document | None, Document | None]]:
+        """Both documents of every id that either has, in the order of ids."""
+        left, right = _walk(self.live, collection), _walk(self.new, collection)
+        live, new = await anext(left, None), await anext(right, None)
+        while live or new:
+            doc_id = min(one["_id"] for one in (live, new) if one)
+            ours = live if live and live["_id"] == doc_id else None
+            theirs = new if new and new["_id"] == doc_id else None
+            self.compared += 1
+            if self.compared % _PAGE == 0:
+                await self._alive()
+            yield doc_id, ours, theirs
+            live = await anext(left, None) if ours else live
+            new = await anext(right, None) if theirs else new
+
+    async def _happenings(self, name: str, keyed: str) -> None:
+        async for doc_id, live, new in self._side_by_side(name):
+            if not (live and new):
+                await self._lone(name, keyed, live, new)
+            elif _fields(live) != _fields(new):
+                self._differs(name, doc_id, live, new)
+
+    async def _lone(
+        self, name: str, keyed: str, live: Document | None, new: Document | None
+    ) -> None:
+        """One has it: they differ if the other was there too. Both are written together."""
+        there, lacking = live or new, self.new if live else self.live
+        assert there is not None
+        doc_id = there["_id"]
+        stream = await lacking.get(_STREAMS, there[keyed])
+        position = stream["in"].get(there["service"], (0,))[0] if stream else 0
+        if position >= there["sequence"] and await lacking.get(name, doc_id) is None:
+            self._differs(name, doc_id, live, new)
+
+    async def _person(self, doc_id: str) -> None:
+        await self._settled(
+            f"{PEOPLE.name}/{doc_id}",
+            lambda store: self._of_person(store, doc_id),
+            lambda live, new: self._differs(PEOPLE.name, doc_id, live, new),
+        )
+
+    async def _of_person(self, store: Store, doc_id: str) -> tuple[Any, Any]:
+        before = await store.get(_STREAMS, doc_id)
+        found = await store.get(PEOPLE.name, doc_id)
+        after = await store.get(_STREAMS, doc_id)
+        positions = (before or {}).get("in"), (after or {}).get("in")
+        return (positions[0] if positions[0] == positions[1] else None), _fields(found)
+
+    async def _counters(self) -> None:
+        """By state: which part of it a fact was counted under depends on how it came in."""
+
+        def differ(live: Any, new: Any) -> None:
+            for state in sorted(live.keys() | new.keys()):
+                if live.get(state) != new.get(state):
+                    self._differs(COUNTERS.name, state, live.get(state), new.get(state))
+
+        await self._settled(COUNTERS.name, _sums, differ)
+
+    async def _settled(
+        self,
+        name: str,
+        read: Callable[[Store], Awaitable[tuple[Any, Any]]],
+        differ: Callable[[Any, Any], None],
+    ) -> None:
+        """Compare what both have at the same positions; note that it was never still."""
+        for _ in range(TRIES):
+            at_live, live = await read(self.live)
+            at_new, new = await read(self.new)
+            again, _ = await read(self.live)
+            if at_live is not None and at_live == at_new == again:
+                if live != new:
+                    differ(live, new)
+                return
+            await self._alive()
+            await asyncio.sleep(PAUSE)
+        self.unsettled.append(name)
+
+
+async def _sums(store: Store) -> tuple[Any, dict[str, Any]]:
+    """The positions, if they stood still meanwhile, and what was counted in each state.
+
+    Not since when: where a fact was counted first depends on which topic was read first.
+    """
+    _, before = await store.totals()
+    counts: dict[str, Counts] = {}
+    async for part in counters(store):
+        counts[part.state] = add(counts.get(part.state, {}), part.counts)
+    _, after = await store.totals()
+    some = {state: {name: n for name, n in of.items() if n} for state, of in counts.items()}
+    return (before if before == after else None), {state: of for state, of in some.items() if of}
+
+
+async def behind(live: Store, new: Store) -> list[Difference]:
+    """Keys of which the live generation has applied more, the first of them."""
+    found: list[Difference] = []
+    after: tuple[str, str] | None = None
+    while page := await live.page(_STREAMS, {}, sort="_id", after=after, limit=_PAGE):
+        after = page[-1]["_id"], page[-1]["_id"]
+        there = await new.some(_STREAMS, [one["_id"] for one in page])
+        for stream in page:
+            found += _late(stream, there.get(stream["_id"]))
+        if len(found) >= _AT_MOST:
+            break
+    return found[:_AT_MOST]
+
+
+def _late(live: Document, new: Document | None) -> list[Difference]:
+    applied = new["in"] if new else {}
+    return [
+        {
+            "collection": _STREAMS,
+            "id": live["_id"],
+            "what": f"{topic} at {applied.get(topic, (0,))[0]} of {place[0]}",
+        }
+        for topic, place in live["in"].items()
+        if applied.get(topic, (0,))[0] < place[0]
+    ]
+
+
+async def _walk(store: Store, collection: str) -> AsyncIterator[Document]:
+    after: tuple[str, str] | None = None
+    while page := await store.page(collection, {}, sort="_id", after=after, limit=_PAGE):
+        after = page[-1]["_id"], page[-1]["_id"]
+        for document in page:
+            yield document
+
+
+def _fields(document: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a view says; how often it was written says nothing."""
+    if document is None:
+        return None
+    return {name: value for name, value in document.items() if name != "version"}
+
+
+def _what(live: Any, new: Any) -> str:
+    if live is None or new is None:
+        return "missing in the live view" if live is None else "only in the live view"
+    names = sorted(name for name in live.keys() | new.keys() if live.get(name) != new.get(name))
+    return ", ".join(name for name in names if name != "version")

@@ -1,0 +1,197 @@
+"""Which generation of the views is live, in every replica.
+
+The gateway owns no facts, so its whole state can be made anew: a generation is a database and a
+consumer group of its own. One pointer, in the database of generation 0, names the live one. Every
+replica looks at it about once a second and follows; what it leaves is dropped a while later.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from fastapi import FastAPI
+
+from services.gateway.keeping import Taken, carry, change
+from services.gateway.rebuild import BUILD, BUILDS, Builder
+from shared.chassis.audit import COLLECTION as AUDIT
+from shared.chassis.ports import BusError, Document, Store, StoreError
+from shared.chassis.runtime import OWN, Runtime
+from shared.chassis.service import Make
+
+COLLECTION, POINTER = "generations", "live"
+GLANCE = 1.0
+LEAVE = 5.0
+"""Seconds for which a runtime that was left finishes what it was asked."""
+
+GRACE = timedelta(seconds=60)
+"""After it every replica has followed, and the generation that was left is dropped."""
+
+STARTING, _MOMENT = 60.0, 0.05
+
+log = structlog.get_logger("telar.gateway")
+
+
+class Generations:
+    """Runs the live generation in this process, follows the pointer, and clears away."""
+
+    def __init__(self, app: FastAPI, make: Make) -> None:
+        self._app, self._make = app, make
+        self._base = make(0).store
+        self._live = -1
+        self._looking: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._builder = Builder(self)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The live one."""
+        runtime: Runtime = self._app.state.runtime
+        return runtime
+
+    def make(self, generation: int) -> Runtime:
+        """A runtime on the database and in the group of a generation, not started."""
+        return self._make(generation)
+
+    async def start(self) -> None:
+        """Serve at once; the views are there when the pointer was read."""
+        self._app.state.has_views = False
+        self._looking = asyncio.create_task(self._run(), name="generations")
+
+    async def stop(self) -> None:
+        """End what is being built (another replica goes on with it), then what is live."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+        await asyncio.gather(self._builder.stop(), self.runtime.stop())
+        for leaving in self._leaving:
+            leaving.cancel()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=2.0)
+        await self._base.close()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except (StoreError, BusError) as error:
+                log.warning("generations.wait", error=type(error).__name__)
+            except Exception:
+                log.exception("generations.failed")
+            await asyncio.sleep(GLANCE)
+
+    async def _look(self) -> None:
+        pointer = await self._pointer()
+        if pointer["generation"] != self._live:
+            await self._follow(pointer["generation"])
+        await self._clear_away(pointer)
+        await self._builder.look()
+
+    async def _pointer(self) -> Document:
+        if self._live < 0:
+            await self._base.ensure([COLLECTION], [])
+        return await self._base.get(COLLECTION, POINTER) or _FIRST
+
+    async def _follow(self, generation: int) -> None:
+        if self._live < 0 and generation == 0:
+            self._live = 0
+            await self.runtime.start()
+        else:
+            runtime = self.make(generation)
+            await runtime.start()
+            if self._live >= 0:
+                await _started(runtime)
+            self._adopt(runtime, generation)
+        self._app.state.has_views = True
+
+    def _adopt(self, runtime: Runtime, generation: int) -> None:
+        left, self._app.state.runtime = self.runtime, runtime
+        self._live = generation
+        log.info("generation.live", generation=generation)
+        task = asyncio.create_task(_leave(left))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def number(self) -> int:
+        """A number that no generation had before."""
+
+        def take(pointer: Document | None) -> Document:
+            found = pointer or _FIRST
+            return {**found, "highest": found["highest"] + 1}
+
+        return int((await change(self._base, COLLECTION, POINTER, take))["highest"])
+
+    async def swap(self, runtime: Runtime, generation: int) -> None:
+        """From now on this is the live one. Raises `Taken` when another is already."""
+        left, left_store = self._live, self.runtime.store
+        until = self.runtime.clock.now() + GRACE
+
+        def point(pointer: Document | None) -> Document:
+            found = pointer or _FIRST
+            if found["generation"] != left or found["old"] is not None:
+                raise Taken
+            return {**found, "generation": generation, "old": left, "drop_at": until}
+
+        await change(self._base, COLLECTION, POINTER, point)
+        await _carry_over(left_store, runtime.store)
+        self._adopt(runtime, generation)
+
+    async def _clear_away(self, pointer: Document) -> None:
+        """Drop the generation that was left, once every replica has followed."""
+        old = pointer["old"]
+        if old is None or self.runtime.clock.now() < pointer["drop_at"]:
+            return
+        store = self._make(old).store
+        try:
+            await _carry_over(store, self.runtime.store)
+            await self.drop(store)
+        finally:
+            await store.close()
+
+        def cleared(found: Document | None) -> Document | None:
+            return {**found, "old": None} if found and found["old"] == old else None
+
+        with suppress(Taken):
+            await change(self._base, COLLECTION, POINTER, cleared)
+        log.info("generation.dropped", generation=old)
+
+    async def drop(self, store: Store) -> None:
+        """Everything of a generation; the pointer stays where it is."""
+        names = [aggregate.name for aggregate in self.runtime.aggregates]
+        await store.forget([*OWN, BUILDS, *names])
+
+
+_FIRST: Document = {"generation": 0, "highest": 0, "old": None, "drop_at": None}
+
+
+async def _carry_over(left: Store, live: Store) -> None:
+    """What operators did, and their answers, stay known; the build is over."""
+    for collection in (AUDIT, "requests"):
+        await carry(left, live, collection)
+    built = await left.get(BUILDS, BUILD)
+    if built is not None:
+        done = {**built, "state": "swapped", "behind": 0}
+
+        def end(found: Document | None) -> Document | None:
+            return None if found else done
+
+        with suppress(Taken):
+            await change(live, BUILDS, BUILD, end)
+
+
+async def _started(runtime: Runtime) -> None:
+    """Return when it runs; it is stopped when that takes too long."""
+    for _ in range(int(STARTING / _MOMENT)):
+        if runtime.started:
+            return
+        await asyncio.sleep(_MOMENT)
+    await runtime.stop()
+    raise StoreError("the new generation does not start")
+
+
+async def _leave(runtime: Runtime) -> None:
+    try:
+        if runtime.started:
+            await asyncio.sleep(LEAVE)
+    finally:
+        await runtime.stop()
