@@ -11,8 +11,7 @@ AHEAD = "ahead"
 PARKED = "parked"
 NOT_IN_KAFKA = "not-in-kafka"
 KAFKA_AHEAD = "kafka-ahead"
-QUARANTINED = "quarantined"
-UNSENT = "unsent"
+DEADLINES_DEAD = "deadlines-dead"
 SUM_WRONG = "sum-wrong"
 VIEW_DIFFERS = "view-differs"
 UNREACHABLE = "unreachable"
@@ -41,10 +40,9 @@ def wait_or_resend(service: str, topic: str, key: str, position: int, head: int)
 
 
 def forked(service: str, topic: str, key: str, sequence: int) -> Finding:
-    """Publisher and consumer have another event under one number."""
-    mend = f"telar adopt fork {service} --topic {topic} {_key(key)} --branch arrived --from N"
-    detail = f"another event at {sequence}"
-    return Finding(FORK, service, topic, key, f"{detail}; see `telar parked show`", mend)
+    """Publisher and consumer have another event under one number: sent again, it is parked."""
+    mend = f"telar resend --topic {topic} {_key(key)} --from {sequence} --to {sequence}"
+    return Finding(FORK, service, topic, key, f"another event at {sequence}", mend)
 
 
 def ahead(service: str, topic: str, key: str, position: int, head: int) -> Finding:
@@ -53,16 +51,22 @@ def ahead(service: str, topic: str, key: str, position: int, head: int) -> Findi
     return Finding(AHEAD, topic, topic, key, detail, f"telar adopt topic {topic}")
 
 
-def parked(service: str, one: dict[str, Any]) -> Finding:
-    """A key that waits for somebody."""
+def parked(service: str, one: dict[str, Any], position: int, fork: int | None) -> Finding:
+    """A key that waits for somebody; `fork` is the number that another event has."""
     topic, key, why = one["topic"].removeprefix("telar."), one["key"], one["reason"]
-    words = {
-        "gap": f"telar resend --topic {topic} {_key(key)} --from {one.get('head') or 1}",
-        "fork": f"telar adopt fork {service} --topic {topic} {_key(key)} --branch B --from N",
-    }
-    retry = f"telar parked retry {service} --topic {topic} {_key(key)}"
-    detail = " ".join(str(word) for word in (why, one.get("code"), "at", one.get("head")) if word)
-    return Finding(PARKED, service, topic, key, detail, words.get(why, retry))
+    named = f"{service} --topic {topic} {_key(key)}"
+    mend = {
+        "gap": f"telar resend --topic {topic} {_key(key)} --from {position + 1}",
+        "fork": f"telar adopt fork {named} --branch arrived --from {fork}",
+    }.get(why, f"telar parked retry {named}")
+    detail = " ".join(word for word in (why, one["code"], f"after {position}") if word)
+    return Finding(PARKED, service, topic, key, detail, mend)
+
+
+def overdue(service: str, count: int) -> Finding:
+    """Deadlines that were given up."""
+    mend = "docs/runbooks/dead-deadline.md"
+    return Finding(DEADLINES_DEAD, service, detail=f"{count} given up", mend=mend)
 
 
 def lost(service: str, one: dict[str, Any]) -> Finding:

@@ -9,9 +9,6 @@ from cli.operator.api import full, short
 from cli.operator.session import Session
 
 _GLANCE = 0.5
-_DONE = {"done", "failed"}
-_MOST = 500
-"""Events that one command sends again."""
 
 
 def lag(session: Session) -> int:
@@ -34,27 +31,25 @@ def resend(
 ) -> int:
     """Have the publisher send events of a key again, from its outbox."""
     first, last = stretch
-    sent = 0
-    while True:
-        body = {"key": key, "first": first, "reason": why} | ({"last": last} if last else {})
-        answer = session.api.post(f"{short(topic)}/resend", body)
-        sent += answer["sent"]
-        first += answer["sent"]
-        if not answer["sent"] or first > min(last or answer["head"], answer["head"]):
-            return session.thing({"topic": full(topic), "key": key, **answer, "sent": sent})
+    body = {"key": key, "first": first, "reason": why} | ({"last": last} if last else {})
+    answer = session.api.post(f"{short(topic)}/resend", body)
+    return session.thing({"topic": full(topic), "key": key, **answer})
 
 
 def backfill(session: Session, service: str, event_type: str, why: str) -> int:
-    """Run a handler that was added later over the past; returns when that is done."""
-    api = session.api
+    """Run a handler that was added later over what it missed; 1 when it failed over some of it."""
+    api, told = session.api, ""
     api.post(f"{service}/backfill", {"type": event_type, "reason": why})
     while True:
-        found = [one for one in api.get(f"{service}/backfill") if one["type"] == event_type]
-        if found and found[0]["state"] in _DONE:
-            session.thing(found[0])
-            return usage.OK if found[0]["state"] == "done" else usage.FAILED
-        if found and not session.as_json:
-            session.say(f"{found[0]['events']} events read, {found[0]['applied']} applied")
+        jobs = api.items(f"{service}/backfill")
+        found = next(job for job in jobs if job["type"] == event_type)
+        if found["state"] != "running":
+            session.thing(found)
+            return usage.FAILED if found["failures"] else usage.OK
+        word = f"  {found['events']} events read, {found['applied']} applied"
+        if word != told:
+            session.say(word)
+            told = word
         time.sleep(_GLANCE)
 
 

@@ -100,6 +100,8 @@ def build(state: str, *differences: Any) -> dict[str, Any]:
         "events": 12,
         "behind": 0,
         "compared": 4,
+        "code": None,
+        "unsettled": [],
         "differences": list(differences),
     }
 

@@ -144,17 +144,17 @@ def test_tables_are_plain_lines_where_there_is_no_terminal(
     assert "ana o'hara" in lines[1]
 
 
-def test_resend_goes_on_until_the_end(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
-    script.says("POST trade/resend", {"sent": 500, "head": 720}, {"sent": 220, "head": 720}, {})
-    assert flow.resend(script.session(), "telar.trade", "k", (1, None), "why") == usage.OK
-    assert [one["first"] for one in script.bodies("POST trade/resend")] == [1, 501]
-    assert printed(capsys)["sent"] == 720
-
-
-def test_resend_of_nothing_ends(script: Script) -> None:
-    script.says("POST trade/resend", {"sent": 0, "head": 3})
-    assert flow.resend(script.session(), "trade", "k", (9, 12), "why") == usage.OK
-    assert len(script.asked) == 1
+def test_resend_names_the_key_and_the_stretch(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.says("POST trade/resend", {"sent": 4, "head": 720})
+    assert flow.resend(script.session(), "telar.trade", "k", (9, 12), "why") == usage.OK
+    flow.resend(script.session(), "trade", "k", (9, None), "why")
+    assert script.bodies("POST trade/resend") == [
+        {"key": "k", "first": 9, "last": 12, "reason": "why"},
+        {"key": "k", "first": 9, "reason": "why"},
+    ]
+    assert json.loads(capsys.readouterr().out.split("}")[0] + "}")["sent"] == 4
 
 
 def test_lag_is_exit_code_one_when_somebody_is_behind(script: Script) -> None:
@@ -166,12 +166,16 @@ def test_lag_is_exit_code_one_when_somebody_is_behind(script: Script) -> None:
     assert flow.lag(script.session()) == usage.FAILED
 
 
-@pytest.mark.parametrize(("state", "code"), [("done", usage.OK), ("failed", usage.FAILED)])
-def test_backfill_waits_until_it_is_over(script: Script, state: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [([], usage.OK), ([{"key": "k", "sequence": 1, "code": "x"}], usage.FAILED)],
+)
+def test_backfill_waits_until_it_is_over(script: Script, failures: list[Any], code: int) -> None:
     kind = "telar.trade.x.v1"
-    row = {"type": kind, "state": "running", "events": 10, "applied": 3}
-    script.says("POST grants/backfill", {"type": kind, "state": "running"})
-    script.says("GET grants/backfill", [row], [{**row, "state": state}])
+    row = {"type": kind, "state": "running", "events": 10, "applied": 3, "failures": []}
+    script.says("POST grants/backfill", row)
+    done = row | {"state": "done", "failures": failures}
+    script.says("GET grants/backfill", page(row), page(done))
     assert flow.backfill(script.session(), "grants", kind, "why") == code
 
 

@@ -91,7 +91,7 @@ def test_another_event_under_one_number_is_a_fork(
     script.says("GET trade/streams", page(stream("trade", training=[3, "another"])))
     [one] = findings(script, capsys)
     assert (one["code"], one["topic"]) == ("fork", "training")
-    assert one["mend"].startswith("telar adopt fork trade --topic training --key=ana")
+    assert one["mend"] == "telar resend --topic training --key=ana --from 3 --to 3"
 
 
 def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
@@ -103,19 +103,63 @@ def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
     assert one["mend"] == "telar adopt topic grants"
 
 
-def test_a_parked_key_is_named_once_with_what_mends_it(
-    script: Script, capsys: pytest.CaptureFixture[str]
-) -> None:
+def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
+    """A key of trade waits after the first event of training."""
     row = stream("trade", training=[1, "training-1"]) | {"parked": ["training"]}
-    waits = {"topic": "telar.training", "key": "a na", "reason": "dead", "code": "x", "head": 2}
+    waits = {"topic": "telar.training", "key": "a na", "reason": why, "code": "", "head": 2}
     script.says("GET trade/streams", page(row | {"key": "a na"}))
     for name in ("enrollment", "training", "grants", "gateway"):
         script.says(f"GET {name}/streams", page(stream(name) | {"key": "a na"}))
     script.says("GET trade/parked", page(waits))
+    script.says("GET trade/parked/one", waits | {"position": [1, "x"], "fork": fork})
+
+
+@pytest.mark.parametrize(
+    ("why", "mend"),
+    [
+        ("dead", ["parked", "retry", "trade", "--topic", "training", "--key=a na"]),
+        ("failed", ["parked", "retry", "trade", "--topic", "training", "--key=a na"]),
+        ("gap", ["resend", "--topic", "training", "--key=a na", "--from", "2"]),
+        (
+            "fork",
+            ["adopt", "fork", "trade", "--topic", "training", "--key=a na",
+             "--branch", "arrived", "--from", "7"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_parked_key_is_named_once_with_what_mends_it(
+    script: Script, capsys: pytest.CaptureFixture[str], why: str, mend: list[str]
+) -> None:
+    wait(script, why, {"sequence": 7})
     [one] = findings(script, capsys)
-    assert (one["code"], one["detail"]) == ("parked", "dead x at 2")
-    words = shlex.split(one["mend"])
-    assert words == ["telar", "parked", "retry", "trade", "--topic", "training", "--key=a na"]
+    assert (one["code"], one["detail"]) == ("parked", f"{why} after 1")
+    assert shlex.split(one["mend"]) == ["telar", *mend]
+
+
+def test_a_gap_that_closes_meanwhile_is_no_finding(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(script, "gap")
+    script.says("GET trade/parked", page({"topic": "t", "key": "k", "reason": "gap"}), page())
+    assert findings(script, capsys) == []
+
+
+def test_what_is_just_on_its_way_to_kafka_is_no_finding(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic: dict[str, Any] = {"distinct": 2, "records": 2, "missing": [], "ahead": []}
+    late = topic | {"missing": [{"key": "ana", "head": 3, "in_kafka": 2}]}
+    script.says("GET trade/topic", late, topic)
+    assert findings(script, capsys) == []
+
+
+def test_deadlines_that_were_given_up_are_named(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backlog = NOTHING_WAITS | {"deadlines": 2}
+    script.says("GET grants", {"service": "grants", "backlog": backlog})
+    [one] = findings(script, capsys)
+    assert (one["code"], one["detail"]) == ("deadlines-dead", "2 given up")
 
 
 def test_a_broken_chain_kafkas_loss_and_its_surplus_are_named(
@@ -148,13 +192,14 @@ def test_money_that_does_not_add_up_is_named(
     assert (one["code"], one["key"], one["detail"]) == ("sum-wrong", "p1", "pool-sum")
 
 
-def test_records_in_quarantine_are_named(
+def test_records_in_quarantine_are_a_note(
     script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backlog = NOTHING_WAITS | {"quarantined": 2}
     script.says("GET training", {"service": "training", "backlog": backlog})
-    [one] = findings(script, capsys)
-    assert one["mend"] == "telar quarantine list training"
+    assert verify(script.session(), settle=0.0) == 0
+    [note] = json.loads(capsys.readouterr().out)["notes"]
+    assert note.endswith("telar quarantine list training")
 
 
 def test_a_view_that_differs_from_one_made_anew_is_named(
@@ -166,7 +211,7 @@ def test_a_view_that_differs_from_one_made_anew_is_named(
     assert (one["code"], one["detail"], one["mend"]) == (
         "view-differs",
         "people: counts",
-        "telar rebuild",
+        'telar rebuild --reason "views differ"',
     )
 
 
