@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -18,7 +18,7 @@ from deploy.local.leftovers import end_processes
 from deploy.local.plan import Layout, Plan
 from deploy.local.processes import PidFile, Program
 from deploy.local.report import Report
-from deploy.local.services import GATEWAY, Surroundings
+from deploy.local.services import GATEWAY, Instance, Surroundings, is_restored
 from deploy.local.supervisor import NotStarted, Supervisor
 from deploy.local.unit import State, Unit
 
@@ -146,7 +146,19 @@ class Platform:
         units = [self._unit(around.program(instance)) for instance in run]
         with self._report.step(f"Services: {', '.join(unit.name for unit in units)}"):
             self._supervisor.start(units)
+            self._wait_for(units, {one.name: one for one in run})
+
+    def _wait_for(self, units: list[Unit], instances: Mapping[str, Instance]) -> None:
+        """Until all are ready, but for those that wait for an operator's command."""
+        try:
             self._supervisor.wait_ready(units, _SERVICES_PATIENCE)
+        except NotStarted:
+            waiting = [unit.name for unit in units if unit.state is not State.READY]
+            if not all(is_restored(instances[name].port) for name in waiting):
+                raise
+            for service in sorted({instances[name].service for name in waiting}):
+                command = f"telar adopt topic {service} --reason …"
+                self._report.say(f"{service} is older than its topic in Kafka: `{command}`")
 
     def _unit(self, program: Program) -> Unit:
         orphaned = signal.SIGKILL if self.plan.throw_away else signal.SIGTERM

@@ -103,11 +103,27 @@ class Surroundings:
 
 def answers(port: int, path: str) -> bool:
     """Whether a GET is answered with 200."""
+    return _get(port, path)[0] == http.client.OK
+
+
+def is_restored(port: int) -> bool:
+    """Whether a service waits for an operator: Kafka knows more of its topic than it does."""
+    _, body = _get(port, "/readyz")
+    try:
+        faults: list[str] = json.loads(body)["faults"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return faults == ["restored"]
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body; (0, b"") when nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException):
-        return False
+        return 0, b""
     finally:
         connection.close()
