@@ -1,0 +1,1 @@
+"""Deaths at every await that touches MongoDB or Kafka, in real processes, each one checked."""

@@ -1,0 +1,198 @@
+"""The process that dies: one service on real servers, which kills itself at the planned point.
+
+It serves on a Unix socket, is told by its parent what to do, and tells what it reaches. SIGKILL
+comes from inside, at the very call: nothing after it runs, nothing is flushed.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from shared.chassis.clock import Clock
+from shared.chassis.envelope import Envelope
+from shared.chassis.kafka import KafkaBus
+from shared.chassis.mongo import MongoStore
+from shared.chassis.outbox import Publisher
+from shared.chassis.ports import Outgoing, Producer
+from tests.faults.crash import paths, points
+from tests.faults.crash.services import LOST, LOST_TAIL, SERVICES
+from tests.support.own import OwnBus
+
+SESSION = 2.0
+"""Seconds after which the group puts out a member that died (the product: 30)."""
+
+QUICK = {
+    "outbox.GRACE": timedelta(seconds=0.4),
+    "outbox.CLAIM": timedelta(seconds=0.8),
+    "repair.CLAIM": timedelta(seconds=0.8),
+    "repair.ASK_AGAIN": 0.4,
+    "parking.GAP_PATIENCE": timedelta(seconds=0.3),
+    "parking.BACKOFF_FIRST": timedelta(seconds=0.2),
+    "consumer.COMMIT_EVERY": 0.2,
+    "kafka.QUIET": 1.0,
+}
+"""The core's patience, shorter: what is tested is what happens, not how long it may take."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Die on this path, at this call, before or after it, the so-many-th time."""
+
+    path: str
+    call: str
+    side: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.side} {self.call}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a child lives: one lane's databases, topics and socket."""
+
+    name: str
+    lane: str
+    mongo: str
+    kafka: str
+    folder: Path
+
+    @property
+    def socket(self) -> Path:
+        """Where it serves."""
+        return self.folder / f"{self.lane}-{self.name}"
+
+    @property
+    def database(self) -> str:
+        """Its store."""
+        return f"{self.lane}_{self.name}"
+
+
+class Doom:
+    """Counts what is reached, says what is new, and ends the process where it is planned."""
+
+    def __init__(self, parent: Connection, plan: Plan | None) -> None:
+        self._parent, self.plan = parent, plan
+        self._hits: dict[tuple[str, str, str], int] = {}
+        self._left = plan.nth if plan else 0
+
+    def arm(self, plan: Plan) -> None:
+        """Die there from now on."""
+        self._left, self.plan = plan.nth, plan
+
+    def touch(self, call: str, side: str) -> None:
+        """A call is at its beginning or its end."""
+        for path in paths.here():
+            place = path, call, side
+            self._hits[place] = self._hits.get(place, 0) + 1
+            if self._hits[place] == 1:
+                self._parent.send(("reached", place))
+            if self.plan and place == (self.plan.path, self.plan.call, self.plan.side):
+                self._left -= 1
+                if self._left == 0:
+                    self._parent.send(("dies", place))
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(home: Home, parent: Connection, plan: Plan | None) -> None:
+    """Serve until killed, from inside or outside."""
+    os.setsid()
+    _log(home.folder / f"{home.lane}-{home.name}.log", plan)
+    _hurry()
+    doom = Doom(parent, plan)
+    points.wrap(doom.touch)
+    paths.follow()
+    _skip_some_sends()
+    threading.Thread(target=_listen, args=(parent, doom), daemon=True).start()
+    _serve(home)
+
+
+def _log(path: Path, plan: Plan | None) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(log, f"── a new life, to end at {plan}\n".encode())
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
+def _serve(home: Home) -> None:
+    service = SERVICES[home.name]
+    settings = service.settings(jwks=home.folder / "keys" / "jwks.json", partitions=2)
+    bus = Losing(KafkaBus(home.kafka, session=SESSION), home.lane)
+    app = service.app(settings, MongoStore(home.mongo, home.database), bus)
+    config = uvicorn.Config(
+        paths.Requests(app),
+        uds=str(home.socket),
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(config).run()
+
+
+def _hurry() -> None:
+    for name, value in QUICK.items():
+        module, _, constant = name.partition(".")
+        owner: Any = import_module(f"shared.chassis.{module}")
+        assert hasattr(owner, constant), f"{name} is gone"
+        setattr(owner, constant, value)
+    Clock.run.__defaults__ = (1.0,)
+
+
+def _skip_some_sends() -> None:
+    """Every third commit is left to the sweep, as when its process had too much to send."""
+    offer, count = Publisher.offer, 0
+
+    def some(self: Publisher, document: Any, events: list[Envelope]) -> None:
+        nonlocal count
+        count += 1
+        if count % 3:
+            offer(self, document, events)
+
+    paths.replace(Publisher, "offer", some)
+
+
+def _listen(parent: Connection, doom: Doom) -> None:
+    """Do as the parent says; without a parent there is nothing to live for."""
+    while True:
+        try:
+            doom.arm(parent.recv())
+        except (EOFError, OSError):
+            os._exit(1)
+
+
+class Losing(OwnBus):
+    """A bus that acknowledges a few records and loses them, once each."""
+
+    async def producer(self) -> Producer:
+        return _Losing(await super().producer())
+
+
+class _Losing:
+    def __init__(self, producer: Producer) -> None:
+        self._producer, self._lost = producer, set[tuple[bytes, bytes]]()
+
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+        kept = [record for record in records if not self._loses(record)]
+        await self._producer.send(kept, deadline)
+
+    def _loses(self, record: Outgoing) -> bool:
+        numbers = (f'"number":{number}}}'.encode() for number in (LOST, LOST_TAIL))
+        if not any(record.value.endswith(number) for number in numbers):
+            return False
+        known = (record.key, record.value) in self._lost
+        self._lost.add((record.key, record.value))
+        return not known
+
+    async def close(self, deadline: float) -> None:
+        await self._producer.close(deadline)

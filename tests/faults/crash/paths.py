@@ -1,0 +1,122 @@
+"""Which call path a call serves: the loop of the runtime, or the intents of the writer's batch.
+
+A loop is known by the name of its task, a batch by the kinds of its intents, a request by its
+route. Tasks inherit the path of the task that made them.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from shared.chassis.repair import Repair
+from shared.chassis.runtime import Runtime
+from shared.chassis.work import Work
+from shared.chassis.writer import Writer
+
+LOOPS = {
+    "writer": "conflict",
+    "publisher": "publish",
+    "intake": "poll",
+    "deadlines": "due",
+    "repair": "parking",
+}
+"""Loops by what they are for; the others are called as their task is."""
+
+INTENTS = {"CommandWork": "command", "Arrival": "consume", "TickWork": "tick", "Drain": "drain"}
+
+REQUIRED = frozenset(
+    {
+        "boot",
+        "clock",
+        "stop",
+        "query",
+        "ready",
+        "operations",
+        *LOOPS.values(),
+        *INTENTS.values(),
+        "ask",
+        "resend",
+        "sweep",
+    }
+)
+"""Paths that a run must have died on."""
+
+_loop: ContextVar[str] = ContextVar("loop", default="start")
+_closer: ContextVar[frozenset[str] | None] = ContextVar("closer", default=None)
+
+
+def here() -> frozenset[str]:
+    """The paths that the running call serves: several if its batch holds several kinds."""
+    task = asyncio.current_task()
+    name = task.get_name() if task else "Task-"
+    if not name.startswith("Task-"):
+        _loop.set(LOOPS.get(name, name))
+    return _closer.get() or frozenset({_loop.get()})
+
+
+@contextmanager
+def serving(*paths: str) -> Iterator[None]:
+    """What is called in here serves these paths."""
+    token = _closer.set(frozenset(paths))
+    try:
+        yield
+    finally:
+        _closer.reset(token)
+
+
+def follow() -> None:
+    """Tell the paths apart that share a loop, in this process."""
+    _serve(Repair, "answer", "resend")
+    _serve(Repair, "_ask", "ask")
+    _serve(Runtime, "stop", "stop")
+    commit = Writer._commit
+
+    async def kinds(self: Writer, works: list[Work], seen: Any) -> Any:
+        with serving(*{_kind(work) for work in works}):
+            return await commit(self, works, seen)
+
+    replace(Writer, "_commit", kinds)
+
+
+def replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    """Put another function in the place of one that is there."""
+    assert name in vars(owner), f"{owner.__name__}.{name} is gone"
+    setattr(owner, name, function)
+
+
+def _kind(work: Work) -> str:
+    name = type(work).__name__
+    return INTENTS.get(name, name.lower())
+
+
+def _serve(owner: type, name: str, path: str) -> None:
+    function: Callable[..., Any] = getattr(owner, name)
+
+    @functools.wraps(function)
+    async def served(*args: Any, **kwargs: Any) -> Any:
+        with serving(path):
+            return await function(*args, **kwargs)
+
+    replace(owner, name, served)
+
+
+class Requests:
+    """ASGI: what a request reads serves its route; what it commands is the writer's."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with serving(_route(scope["path"])):
+            await self._app(scope, receive, send)
+
+
+def _route(path: str) -> str:
+    first = path.split("/")[1]
+    return {"readyz": "ready", "operations": "operations"}.get(first, "query")
