@@ -14,6 +14,9 @@ _REPLICATED = ("--replSet", "rs0", "--oplogSize", "64")
 _ENGINE = (
     "log=(enabled=true,remove=true,path=journal,compressor=snappy,prealloc=false,file_max=16MB)"
 )
+# A process that is killed in a transaction leaves its documents locked until this limit (and half
+# as much again). No transaction of ours lives for longer than the writer's patience of 8 seconds.
+_ABANDONED = 10
 
 
 def binary() -> Path:
@@ -84,6 +87,7 @@ def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
         *("--wiredTigerCacheSizeGB", "0.25"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=200"),
+        *("--setParameter", f"transactionLifetimeLimitSeconds={_ABANDONED}"),
         *("--wiredTigerEngineConfigString", _ENGINE),
         *more,
     )
