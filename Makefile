@@ -84,6 +84,7 @@ faults: $(VENV)/.dev  ## Faults, simulated and real, in 5 minutes; FULL=1: all, 
 ifdef FULL
 	@$(BIN)/python -m tests.faults.sim --seeds 0:10000
 	@$(BIN)/python -m tests.faults.honesty
+	@$(BIN)/python -m tests.faults.crash --record
 	@$(BIN)/python -m tests.faults --full $(SCENARIOS)
 	@$(BIN)/python -m tests.faults.report
 else
