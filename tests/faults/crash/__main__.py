@@ -1,40 +1,7 @@
-"""Run the crash points: `python -m tests.faults.crash`; `--times 1` is the quick half."""
-
-import argparse
-import asyncio
-import sys
-import tempfile
-import time
-from pathlib import Path
+"""The crash points: `python -m tests.faults.crash`, and `--help`."""
 
 from tests.faults.crash import report
-from tests.faults.crash.campaign import Campaign
-from tests.faults.crash.lab import Lab
-
-
-def main() -> None:
-    """Run, print the report, and fail if anything was wrong or never reached."""
-    asked = argparse.ArgumentParser(prog="crash", description=__doc__)
-    asked.add_argument("--lanes", type=int, default=8, help="pairs of services at once")
-    asked.add_argument("--times", type=int, default=3, help="deaths at each place")
-    asked.add_argument("--most", type=int, help="deaths in all, at the most")
-    asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--record", action="store_true", help="keep the row in results/")
-    options = asked.parse_args()
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
-        campaign = Campaign(lab, Path(folder), seed=options.seed, times=options.times)
-        asyncio.run(campaign.run(options.lanes, options.most))
-    row = report.row(campaign, time.monotonic() - started)
-    missed: list[str] = [] if options.most else report.unreached(campaign)
-    sys.stdout.write(f"{report.table(campaign)}\n")
-    sys.stdout.write(f"accepted {row.accepted}, recovery {row.recovery_ms}, {row.seconds} s\n")
-    sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
-    sys.stdout.writelines(f"VIOLATION {one}\n" for one in row.violations)
-    if options.record:
-        sys.stdout.write(f"{row.append()}\n")
-    sys.exit(bool(missed or row.violations))
-
+from tests.faults.crash.run import run
 
 if __name__ == "__main__":
-    main()
+    run("crash-points", "death", 3, report.unreached)

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -24,7 +23,9 @@ from shared.chassis.mongo import MongoStore
 from shared.chassis.outbox import Publisher
 from shared.chassis.ports import Outgoing, Producer
 from tests.faults.crash import paths, points
+from tests.faults.crash.plans import Home, Plan
 from tests.faults.crash.services import LOST, LOST_TAIL, SERVICES
+from tests.faults.driver.mishaps import Mishaps
 from tests.support.own import OwnBus
 
 SESSION = 2.0
@@ -39,42 +40,10 @@ QUICK = {
     "parking.BACKOFF_FIRST": timedelta(seconds=0.2),
     "consumer.COMMIT_EVERY": 0.2,
     "kafka.QUIET": 1.0,
+    "kafka.SETTLING": 8.0,
+    "outbox.SEND_DEADLINE": 3.0,
 }
 """The core's patience, shorter: what is tested is what happens, not how long it may take."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Die on this path, at this call, before or after it, the so-many-th time."""
-
-    path: str
-    call: str
-    side: str
-    nth: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.side} {self.call}"
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a child lives: one lane's databases, topics and socket."""
-
-    name: str
-    lane: str
-    mongo: str
-    kafka: str
-    folder: Path
-
-    @property
-    def socket(self) -> Path:
-        """Where it serves."""
-        return self.folder / f"{self.lane}-{self.name}"
-
-    @property
-    def database(self) -> str:
-        """Its store."""
-        return f"{self.lane}_{self.name}"
 
 
 class Doom:
@@ -82,37 +51,41 @@ class Doom:
 
     def __init__(self, parent: Connection, plan: Plan | None) -> None:
         self._parent, self.plan = parent, plan
-        self._hits: dict[tuple[str, str, str], int] = {}
+        self._seen: set[tuple[str, str, str]] = set()
         self._left = plan.nth if plan else 0
 
-    def arm(self, plan: Plan) -> None:
-        """Die there from now on."""
-        self._left, self.plan = plan.nth, plan
+    def arm(self, plan: Plan | None) -> None:
+        """Die there from now on, or nowhere."""
+        self._left, self.plan = plan.nth if plan else 0, plan
+
+    def wrap(self) -> None:
+        """Wrap every call."""
+        points.wrap(self.touch)
+        paths.follow()
 
     def touch(self, call: str, side: str) -> None:
         """A call is at its beginning or its end."""
         for path in paths.here():
             place = path, call, side
-            self._hits[place] = self._hits.get(place, 0) + 1
-            if self._hits[place] == 1:
+            if place not in self._seen:
+                self._seen.add(place)
                 self._parent.send(("reached", place))
             if self.plan and place == (self.plan.path, self.plan.call, self.plan.side):
                 self._left -= 1
                 if self._left == 0:
-                    self._parent.send(("dies", place))
+                    self._parent.send(("happens", place))
                     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(home: Home, parent: Connection, plan: Plan | None) -> None:
-    """Serve until killed, from inside or outside."""
+    """Serve until killed, from inside or outside, or told to stop."""
     os.setsid()
     _log(home.folder / f"{home.lane}-{home.name}.log", plan)
     _hurry()
-    doom = Doom(parent, plan)
-    points.wrap(doom.touch)
-    paths.follow()
+    harm: Doom | Mishaps = Doom(parent, plan) if home.harm == "death" else Mishaps(parent, plan)
+    harm.wrap()
     _skip_some_sends()
-    threading.Thread(target=_listen, args=(parent, doom), daemon=True).start()
+    threading.Thread(target=_listen, args=(parent, harm), daemon=True).start()
     _serve(home)
 
 
@@ -162,11 +135,11 @@ def _skip_some_sends() -> None:
     paths.replace(Publisher, "offer", some)
 
 
-def _listen(parent: Connection, doom: Doom) -> None:
+def _listen(parent: Connection, harm: Doom | Mishaps) -> None:
     """Do as the parent says; without a parent there is nothing to live for."""
     while True:
         try:
-            doom.arm(parent.recv())
+            harm.arm(parent.recv())
         except (EOFError, OSError):
             os._exit(1)
 

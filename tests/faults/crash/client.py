@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 
 from shared.chassis.tokens import Issuer
-from tests.faults.crash.child import Home
 from tests.faults.crash.history import Call, History, Kind
+from tests.faults.crash.plans import Home
 from tests.faults.crash.services import FLAKY, LOST
 
 TOO_MANY = 101

@@ -1,4 +1,4 @@
-"""One lane: its own databases and topics, two processes, and one death after another."""
+"""One lane: its own databases and topics, two processes, and one misfortune after another."""
 
 import asyncio
 import signal
@@ -10,9 +10,9 @@ from typing import Literal
 
 from deploy.local.servers import Servers
 from tests.faults.crash.checker import Databases, check
-from tests.faults.crash.child import Home, Plan
 from tests.faults.crash.client import Client
 from tests.faults.crash.history import History
+from tests.faults.crash.plans import Harm, Home, Plan
 from tests.faults.crash.process import Process, Seen
 from tests.faults.crash.rival import contend
 from tests.faults.crash.topics import Topics
@@ -24,31 +24,38 @@ MOST_WAIT = 6.0
 REST = 25.0
 """Seconds after which everything must have taken effect."""
 
+KILLED, STOPPED = (-signal.SIGKILL,), (0, -signal.SIGTERM)
+"""How a process may end; uvicorn raises the signal again once everything is closed."""
+
 Mode = Literal["run", "new", "stop", "fresh"]
 """When it is to die: under traffic, in a new process, as it stops, at the first start ever."""
 
 
 @dataclass
-class Death:
+class Incident:
     """How one plan went."""
 
     service: str
     plan: Plan
     mode: Mode
     history: History = field(default_factory=History)
-    died: bool = False
+    happened: bool = False
     violations: list[str] = field(default_factory=list)
     recovery: float = 0.0
-    """Seconds from the death until everything had taken effect."""
+    """Seconds from the incident until everything had taken effect."""
 
 
 class Lane:
     """Runs plans one after another; between them everything is at rest and checked."""
 
-    def __init__(self, name: str, servers: Servers, folder: Path, seen: Seen) -> None:
-        self.name, self._seen = name, seen
-        self.homes = {one: Home(one, name, servers.mongo, servers.kafka, folder) for one in NAMES}
-        self.deaths: list[Death] = []
+    def __init__(
+        self, name: str, servers: Servers, folder: Path, seen: Seen, harm: Harm = "death"
+    ) -> None:
+        self.name, self._seen, self._harm = name, seen, harm
+        self.homes = {
+            one: Home(one, name, servers.mongo, servers.kafka, folder, harm) for one in NAMES
+        }
+        self.incidents: list[Incident] = []
         self._client = Client(self.homes, folder / "keys")
         self._databases = Databases(servers.mongo, name)
         self._topics = Topics(servers.kafka, name)
@@ -68,39 +75,40 @@ class Lane:
         await self._databases.close()
         await self._client.close()
 
-    async def run(self, death: Death) -> None:
+    async def run(self, incident: Incident) -> None:
         """Let a service die as planned, start it again, and compare."""
-        self.deaths.append(death)
+        self.incidents.append(incident)
         self._client.renew()
-        traffic = asyncio.create_task(self._traffic(death.history))
+        traffic = asyncio.create_task(self._traffic(incident.history))
         try:
-            await self._until_dead(death)
+            await self._strike(incident)
         finally:
             since = time.monotonic()
-            death.history.is_over = True
+            incident.history.is_over = True
             await traffic
-        await self._recover(death)
-        death.recovery = time.monotonic() - since
+        await self._recover(incident)
+        incident.recovery = time.monotonic() - since
 
-    async def first(self, death: Death) -> None:
+    async def first(self, incident: Incident) -> None:
         """Let a service die as planned at its first start ever."""
         self._client.renew()
-        other = next(name for name in NAMES if name != death.service)
-        dying = self._start(death.service, death.plan)
-        await asyncio.gather(self._revive(other), dying.ready(self._client.http[death.service]))
+        other = next(name for name in NAMES if name != incident.service)
+        dying = self._start(incident.service, incident.plan)
+        await asyncio.gather(self._revive(other), dying.ready(self._client.http[incident.service]))
         since = time.monotonic()
-        await self._bury(death)
-        self.deaths.append(death)
-        await self._revive(death.service)
+        await self._look_at(incident)
+        self.incidents.append(incident)
+        if self._processes[incident.service].gone.is_set():
+            await self._revive(incident.service)
         self._topics.start()
-        await self._client.walk(death.history, f"{self.name}-0")
-        await self._recover(death)
-        death.recovery = time.monotonic() - since
+        await self._client.walk(incident.history, f"{self.name}-0")
+        await self._recover(incident)
+        incident.recovery = time.monotonic() - since
 
     async def _traffic(self, history: History) -> None:
         number = 0
         while not history.is_over:
-            name = f"{self.name}-{len(self.deaths)}-{number}"
+            name = f"{self.name}-{len(self.incidents)}-{number}"
             keys = [f"{name}-{key}" for key in "abc"]
             await asyncio.gather(
                 self._client.walk(history, name),
@@ -109,42 +117,53 @@ class Lane:
             await asyncio.sleep(0.3 * number)  # a consumer looks around when it is quiet
             number += 1
 
-    async def _until_dead(self, death: Death) -> None:
-        process = self._processes[death.service]
-        if death.mode == "new":
+    async def _strike(self, incident: Incident) -> None:
+        process = self._processes[incident.service]
+        if incident.mode == "new":
             await process.end()
-            process = self._start(death.service, death.plan)
-            await process.ready(self._client.http[death.service])
+            process = self._start(incident.service, incident.plan)
+            await process.ready(self._client.http[incident.service])
         else:
-            process.arm(death.plan)
-        if death.mode == "stop":
+            process.arm(incident.plan)
+        if incident.mode == "stop":
             await asyncio.sleep(0.2)
             process.signal(signal.SIGTERM)
-        if death.plan.path != "boot":
+        if incident.plan.path != "boot":
             with suppress(TimeoutError):
                 async with asyncio.timeout(MOST_WAIT):
-                    await process.gone.wait()
-        await self._bury(death)
+                    await process.happened.wait()
+        await self._look_at(incident)
 
-    async def _bury(self, death: Death) -> None:
-        process = self._processes[death.service]
-        killed_itself = process.gone.is_set()
-        code = await process.end()
-        death.died = process.died_at is not None and code == -signal.SIGKILL
-        if killed_itself and not death.died and death.mode != "stop":
-            death.violations.append(f"{death.service} ended by itself with {code}")
+    async def _look_at(self, incident: Incident) -> None:
+        """What became of the process: it died, or it lives on, or it stopped as it was told."""
+        process = self._processes[incident.service]
+        incident.happened = process.happened.is_set()
+        dies = self._harm == "death" and incident.happened
+        if incident.mode == "stop":
+            expected, code = (KILLED if dies else STOPPED), await process.stopped()
+        elif dies or process.gone.is_set():
+            expected, code = (KILLED if dies else ()), await process.end()
+        else:
+            process.arm(None)
+            return
+        if code not in expected:
+            incident.violations.append(f"{incident.service} ended with {code}")
 
-    async def _recover(self, death: Death) -> None:
+    async def _recover(self, incident: Incident) -> None:
         for name in NAMES:
-            if self._processes[name].gone.is_set():
-                if name != death.service:
-                    death.violations.append(f"{name} ended by itself")
+            process = self._processes[name]
+            if process.gone.is_set():
+                if name != incident.service:
+                    incident.violations.append(f"{name} ended by itself")
+                await self._revive(name)
+            elif not await process.ready(self._client.http[name]):
+                incident.violations.append(f"{name} ended by itself")
                 await self._revive(name)
         try:
-            await self._client.settle(death.history)
+            await self._client.settle(incident.history)
         except TimeoutError:
-            death.violations.append("a repeat got no answer")
-        death.violations += await self._rest(death.history)
+            incident.violations.append("a repeat got no answer")
+        incident.violations += await self._rest(incident.history)
 
     async def _rest(self, history: History) -> list[str]:
         """What is still wrong when everything should have taken effect."""
@@ -158,8 +177,8 @@ class Lane:
 
     async def recheck(self) -> None:
         """Compare all rounds once more, at the very end."""
-        for death in self.deaths:
-            death.violations += await check(death.history, self._databases, self._topics)
+        for incident in self.incidents:
+            incident.violations += await check(incident.history, self._databases, self._topics)
 
     def _start(self, name: str, plan: Plan | None = None) -> Process:
         process = Process(self.homes[name], self._seen, plan)

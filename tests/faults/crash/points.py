@@ -1,19 +1,21 @@
 """Every coroutine of the classes that touch a server, wrapped: before and after each call.
 
 Found by introspection, so a new one is covered by itself. An asynchronous context manager is two
-calls, `enter` and `exit`.
+calls, `enter` and `exit`; of a generator each piece is one.
 """
 
 import functools
 import inspect
+import pkgutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from shared.chassis import kafka, mongo
 
-MODULES = (mongo, kafka)
+PACKAGES = (mongo, kafka)
 SIDES = ("before", "after")
 
 Touch = Callable[[str, str], None]
@@ -21,42 +23,44 @@ Touch = Callable[[str, str], None]
 
 
 def names() -> set[str]:
-    """Every call that a test can stop at, as `module.Class.method`."""
+    """Every call that a test can stop at, as `package.Class.method`."""
     found: set[str] = set()
-    for module in MODULES:
-        for name, function in _coroutines(module):
-            found |= {f"{name}.enter", f"{name}.exit"} if _is_context(function) else {name}
+    for name, _, function in _found():
+        found |= {f"{name}.enter", f"{name}.exit"} if _is_context(function) else {name}
     return found
 
 
 def wrap(touch: Touch) -> None:
     """Wrap them all, in this process."""
-    for module in MODULES:
-        for name, function in _coroutines(module):
-            wrapper = _context(name, function, touch) if _is_context(function) else None
-            owner, attribute = _place(module, name)
-            setattr(owner, attribute, wrapper or _coroutine(name, function, touch))
+    for name, owner, function in _found():
+        kind = _coroutine
+        if inspect.isasyncgenfunction(function):
+            kind = _generator
+        elif _is_context(function):
+            kind = _context
+        setattr(owner, name.rpartition(".")[2], kind(name, function, touch))
 
 
-def _coroutines(module: ModuleType) -> list[tuple[str, Callable[..., Any]]]:
-    label = module.__name__.rpartition(".")[2]
-    owned = [one for one in vars(module).values() if inspect.isclass(one)]
+def _found() -> list[tuple[str, type, Callable[..., Any]]]:
+    """Name, class and function of each."""
     return [
-        (f"{label}.{owner.__name__}.{name}", one)
-        for owner in owned
-        if owner.__module__ == module.__name__
-        for name, one in vars(owner).items()
-        if inspect.iscoroutinefunction(one) or _is_context(one)
+        (f"{package.__name__.rpartition('.')[2]}.{owner.__name__}.{name}", owner, one)
+        for package in PACKAGES
+        for module in _modules(package)
+        for owner in list(vars(module).values())
+        if inspect.isclass(owner) and owner.__module__ == module.__name__
+        for name, one in list(vars(owner).items())
+        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) or _is_context(one)
     ]
 
 
-def _place(module: ModuleType, name: str) -> tuple[Any, str]:
-    _, *path, attribute = name.split(".")
-    return functools.reduce(getattr, path, module), attribute
+def _modules(package: ModuleType) -> list[ModuleType]:
+    inside = pkgutil.iter_modules(getattr(package, "__path__", ()))
+    return [package, *[import_module(f"{package.__name__}.{one.name}") for one in inside]]
 
 
 def _is_context(one: Any) -> bool:
-    return inspect.isfunction(one) and inspect.isasyncgenfunction(inspect.unwrap(one))
+    return hasattr(one, "__wrapped__") and inspect.isasyncgenfunction(inspect.unwrap(one))
 
 
 def _coroutine(name: str, function: Callable[..., Any], touch: Touch) -> Callable[..., Any]:
@@ -68,6 +72,19 @@ def _coroutine(name: str, function: Callable[..., Any], touch: Touch) -> Callabl
         return answer
 
     return called
+
+
+def _generator(name: str, function: Callable[..., Any], touch: Touch) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def generated(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        touch(name, "before")
+        async for piece in function(*args, **kwargs):
+            touch(name, "after")
+            yield piece
+            touch(name, "before")
+        touch(name, "after")
+
+    return generated
 
 
 def _context(name: str, function: Callable[..., Any], touch: Touch) -> Callable[..., Any]:

@@ -12,10 +12,13 @@ from typing import Any
 import httpx2
 
 from tests.faults.crash import child
-from tests.faults.crash.child import Home, Plan
+from tests.faults.crash.plans import Home, Plan
 
 PATIENCE = 30.0
 """Seconds until a new process must be ready."""
+
+STOP = 12.0
+"""Seconds that a stop may take: the promised 10 and a busy machine."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.faults.crash.child"])
@@ -28,11 +31,11 @@ Seen = Callable[[str, Place], None]
 
 
 class Process:
-    """One life of a service."""
+    """One life of a service. `happened`: what was planned; `gone`: it has ended."""
 
     def __init__(self, home: Home, seen: Seen, plan: Plan | None = None) -> None:
         self.home, self._seen = home, seen
-        self.died_at: Place | None = None
+        self.happened = asyncio.Event()
         self.gone = asyncio.Event()
         home.socket.unlink(missing_ok=True)
         self._pipe, theirs = _FORKS.Pipe()
@@ -42,8 +45,9 @@ class Process:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._pipe.fileno(), self._hear)
 
-    def arm(self, plan: Plan) -> None:
-        """From now on it dies there."""
+    def arm(self, plan: Plan | None) -> None:
+        """From now on this is planned, or nothing."""
+        self.happened.clear()
         with suppress(OSError):
             self._pipe.send(plan)
 
@@ -58,6 +62,13 @@ class Process:
         await self.gone.wait()
         await asyncio.to_thread(self._process.join, 10.0)
         return self._process.exitcode
+
+    async def stopped(self) -> int | None:
+        """Wait for an orderly end, or make an end of it; how it ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP):
+                await self.gone.wait()
+        return await self.end()
 
     async def ready(self, http: httpx2.AsyncClient) -> bool:
         """Wait until it says that it is ready; False if it ends before."""
@@ -84,4 +95,4 @@ class Process:
         if kind == "reached":
             self._seen(self.home.name, place)
         else:
-            self.died_at = place
+            self.happened.set()

@@ -4,40 +4,35 @@ from collections import Counter, defaultdict
 
 from tests.faults.crash import paths, points
 from tests.faults.crash.campaign import Campaign
-from tests.faults.crash.lane import Death
+from tests.faults.crash.lane import Incident
 from tests.faults.row import Row, percentiles
 
 
-def row(campaign: Campaign, seconds: float) -> Row:
+def row(scenario: str, campaign: Campaign, seconds: float) -> Row:
     """The run as a row of results."""
-    died = [death for death in campaign.deaths if death.died]
-    calls = [call for death in campaign.deaths for call in death.history.calls]
+    happened = [incident for incident in campaign.incidents if incident.happened]
+    calls = [call for incident in campaign.incidents for call in incident.history.calls]
     outcomes = Counter(call.outcome for call in calls)
     hits: dict[str, dict[str, int]] = defaultdict(dict)
     for (path, call, side), count in sorted(campaign.hits().items()):
         hits[path][f"{side} {call}"] = count
     return Row(
-        scenario="crash-points",
+        scenario=scenario,
         seed=campaign.seed,
-        made=_by_path(campaign.deaths),
-        observed=_by_path(died),
+        made=_by_path(campaign.incidents),
+        observed=_by_path(happened),
         accepted=outcomes["accepted"],
         refused=outcomes["refused"],
         unknown=outcomes["unknown"],
-        violations=violations(campaign),
-        recovery_ms=percentiles(death.recovery for death in died),
+        violations=campaign.violations(),
+        recovery_ms=percentiles(incident.recovery for incident in happened),
         seconds=round(seconds),
         hits=hits,
     )
 
 
-def violations(campaign: Campaign) -> list[str]:
-    """What was wrong, with the death before it."""
-    return [
-        f"{death.service} {death.plan}: {violation}"
-        for death in campaign.deaths
-        for violation in death.violations
-    ]
+def _by_path(incidents: list[Incident]) -> dict[str, int]:
+    return dict(sorted(Counter(incident.plan.path for incident in incidents).items()))
 
 
 def unreached(campaign: Campaign) -> list[str]:
@@ -59,7 +54,3 @@ def table(campaign: Campaign) -> str:
         f"{path:<12}{places[path]:>4} places{deaths[path]:>6} deaths" for path in sorted(places)
     ]
     return "\n".join([*lines, f"{'all':<12}{places.total():>4} places{deaths.total():>6} deaths"])
-
-
-def _by_path(deaths: list[Death]) -> dict[str, int]:
-    return dict(sorted(Counter(death.plan.path for death in deaths).items()))

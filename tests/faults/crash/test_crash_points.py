@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crash import paths, report
+from tests.faults.crash import paths
 from tests.faults.crash.campaign import Campaign
 from tests.faults.crash.lab import Lab
 
@@ -20,8 +20,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.mark.timeout(400)
 async def test_a_death_at_any_call_loses_and_doubles_nothing(lab: Lab, tmp_path: Path) -> None:
-    campaign = Campaign(lab, tmp_path, seed=1, times=1)
+    campaign = Campaign(lab, tmp_path, "death", seed=1, times=1)
     await campaign.run(LANES, DEATHS)
-    assert report.violations(campaign) == []
+    assert campaign.violations() == []
     assert campaign.count >= DEATHS
     assert {path for path, _, _ in campaign.hits()} >= paths.REQUIRED

@@ -1,0 +1,41 @@
+"""The command line of a campaign: run it on servers of its own, print, keep the row, fail."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.crash import report
+from tests.faults.crash.campaign import Campaign
+from tests.faults.crash.lab import Lab
+from tests.faults.crash.plans import Harm
+
+Missing = Callable[[Campaign], list[str]]
+"""What should have been reached and was not."""
+
+
+def run(scenario: str, harm: Harm, times: int, missing: Missing) -> None:
+    """Run, and exit 1 if anything was wrong or never reached."""
+    asked = argparse.ArgumentParser(prog=scenario)
+    asked.add_argument("--lanes", type=int, default=8, help="pairs of services at once")
+    asked.add_argument("--times", type=int, default=times, help="at each place")
+    asked.add_argument("--most", type=int, help="in all, at the most")
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--record", action="store_true", help="keep the row in results/")
+    options = asked.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
+        campaign = Campaign(lab, Path(folder), harm, seed=options.seed, times=options.times)
+        asyncio.run(campaign.run(options.lanes, options.most))
+    row = report.row(scenario, campaign, time.monotonic() - started)
+    missed: list[str] = [] if options.most else missing(campaign)
+    sys.stdout.write(f"{report.table(campaign)}\n")
+    sys.stdout.write(f"accepted {row.accepted}, recovery {row.recovery_ms}, {row.seconds} s\n")
+    sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
+    sys.stdout.writelines(f"VIOLATION {one}\n" for one in row.violations)
+    if options.record:
+        sys.stdout.write(f"{row.append()}\n")
+    sys.exit(bool(missed or row.violations))

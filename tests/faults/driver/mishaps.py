@@ -1,0 +1,87 @@
+"""The driver's methods, wrapped in this process: one call is made to go wrong, once or twice."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from tests.faults.crash.plans import Plan
+from tests.faults.driver import sites
+from tests.faults.driver.errors import KINDS, Make
+
+SOCKET_TIMEOUT = 5.0
+"""Seconds after which PyMongo gives up on a silent server (`socketTimeoutMS` of the store)."""
+
+
+class Mishaps:
+    """Says which sites are reached, and lets the planned call go wrong."""
+
+    def __init__(self, parent: Connection, plan: Plan | None) -> None:
+        self._parent, self._seen = parent, set[str]()
+        self._plan: Plan | None = None
+        self._left = 0
+        self.arm(plan)
+
+    def arm(self, plan: Plan | None) -> None:
+        """The so-many-th call from now on, or none."""
+        self._plan, self._left = plan, plan.nth if plan else 0
+
+    def wrap(self) -> None:
+        """Wrap every method of the drivers that the core uses."""
+        for owner, names in sites.METHODS.items():
+            for name in names:
+                setattr(owner, name, self._wrapped(getattr(owner, name), name))
+
+    def _wrapped(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            call = functools.partial(method, *args, **kwargs)
+            function = sites.here()
+            if function is None:
+                return call()
+            plan = self._due(f"{function}: {name}")
+            if plan is None:
+                return call()
+            make = KINDS[plan.call](plan.path)[plan.side]
+            return _delivery(plan, call, make) if name == "send" else _mishap(plan, call, make)
+
+        return called
+
+    def _due(self, site: str) -> Plan | None:
+        if site not in self._seen:
+            self._seen.add(site)
+            for kind, errors in KINDS.items():
+                for error in errors(site):
+                    self._parent.send(("reached", (site, kind, error)))
+        if self._plan is None or self._plan.path != site:
+            return None
+        self._left -= 1
+        if self._left:
+            return None
+        plan, self._plan = self._plan, None
+        self._parent.send(("happens", (plan.path, plan.call, plan.side)))
+        return plan
+
+
+async def _mishap(plan: Plan, call: Callable[[], Any], make: Make) -> Any:
+    if plan.call == "never answers":
+        if plan.side == "never":
+            await asyncio.Event().wait()
+        await asyncio.sleep(SOCKET_TIMEOUT)
+    if plan.call == "succeeds, then raises":
+        await call()
+    raise make()
+
+
+async def _delivery(plan: Plan, call: Callable[[], Any], make: Make) -> asyncio.Future[Any]:
+    """A send goes wrong at its acknowledgement: what it answers is the future of that."""
+    return asyncio.ensure_future(_acknowledged(plan, call, make))
+
+
+async def _acknowledged(plan: Plan, call: Callable[[], Any], make: Make) -> Any:
+    if plan.call == "never answers":
+        await asyncio.Event().wait()
+    if plan.call == "succeeds, then raises":
+        await (await call())
+    raise make()
