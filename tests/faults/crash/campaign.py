@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.servers import Servers
-from tests.faults.crash.lane import Incident, Lane, Mode
+from tests.faults.crash.lane import NAMES, Incident, Lane, Mode
 from tests.faults.crash.plans import Harm, Plan
 from tests.faults.crash.process import Place
 
-MODES: dict[str, Sequence[Mode]] = {"boot": ("new", "fresh"), "stop": ("stop",)}
+MODES: dict[str, Sequence[Mode]] = {
+    "boot": ("new", "fresh"),
+    "stop": ("stop",),
+    "adopt": ("restored",),
+    "lost topic": ("cut",),
+}
 """When a place of this path may be reached, the likeliest first."""
 
 ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
@@ -33,6 +38,8 @@ class Campaign:
         self._modes: dict[Place, Mode] = {}
         self._taken = Counter[str]()
         self._fresh = 0
+        if harm == "death":  # nobody finds these places by chance
+            self._todo.extend(((path, "", ""), 0) for path in ("adopt", "lost topic"))
 
     async def run(self, lanes: int, most: int | None = None) -> None:
         """Run until every place has had its share, or so many things went wrong."""
@@ -74,7 +81,7 @@ class Campaign:
         known = self._modes.get(place)
         for mode in (known,) if known else modes:
             nth = number if mode == "run" else 1
-            service = self._random.choice(sorted(self.services[place]))
+            service = self._random.choice(sorted(self.services.get(place, NAMES)))
             for one in sorted({nth, 1}, reverse=True):
                 incident = Incident(service, Plan(*place, one), mode)
                 await self._run(lane, incident)
@@ -91,7 +98,7 @@ class Campaign:
         self._fresh += 1
         fresh = Lane(f"fresh{self._fresh}", self._servers, self._folder, self._seen, self._harm)
         try:
-            await fresh.first(incident)
+            await fresh.run(incident)
         finally:
             await fresh.close()
 

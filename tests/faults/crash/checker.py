@@ -49,6 +49,10 @@ class Databases:
         self.shelf = self._client.get_database(f"{lane}_shelf", read_concern=majority)
         self.reader = self._client.get_database(f"{lane}_reader", read_concern=majority)
 
+    def of(self, service: str) -> Any:
+        """The database of one of the two."""
+        return {"shelf": self.shelf, "reader": self.reader}[service]
+
     async def close(self) -> None:
         """Let go."""
         await self._client.close()

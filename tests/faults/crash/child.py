@@ -21,7 +21,7 @@ from shared.chassis.envelope import Envelope
 from shared.chassis.kafka import KafkaBus
 from shared.chassis.mongo import MongoStore
 from shared.chassis.outbox import Publisher
-from shared.chassis.ports import Outgoing, Producer
+from shared.chassis.ports import Outgoing, Place, Producer
 from tests.faults.crash import paths, points
 from tests.faults.crash.plans import Home, Plan
 from tests.faults.crash.services import LOST, LOST_TAIL, SERVICES
@@ -32,16 +32,25 @@ SESSION = 2.0
 """Seconds after which the group puts out a member that died (the product: 30)."""
 
 QUICK = {
-    "outbox.GRACE": timedelta(seconds=0.4),
-    "outbox.CLAIM": timedelta(seconds=0.8),
-    "repair.CLAIM": timedelta(seconds=0.8),
-    "repair.ASK_AGAIN": 0.4,
-    "parking.GAP_PATIENCE": timedelta(seconds=0.3),
-    "parking.BACKOFF_FIRST": timedelta(seconds=0.2),
     "consumer.COMMIT_EVERY": 0.2,
-    "kafka.QUIET": 1.0,
-    "kafka.SETTLING": 8.0,
+    "deadlines.CLAIM": timedelta(seconds=0.8),
+    "duties.CLAIM": timedelta(seconds=1.5),
+    "heads.ASK_AGAIN": 0.4,
+    "heads.EVERY": timedelta(seconds=1.5),
+    "heads.EVERY_ALL": timedelta(seconds=6),
+    "heads.OVERLAP": timedelta(seconds=5),
+    "heads.QUIET": timedelta(seconds=0.5),
+    "kafka.consumer.QUIET": 1.0,
+    "kafka.consumer.SETTLING": 8.0,
+    "operations.orders.ORDERS_A_MINUTE": 10_000,
+    "outbox.CLAIM": timedelta(seconds=0.8),
+    "outbox.GRACE": timedelta(seconds=0.4),
     "outbox.SEND_DEADLINE": 3.0,
+    "parking.BACKOFF_FIRST": timedelta(seconds=0.2),
+    "parking.GAP_PATIENCE": timedelta(seconds=0.3),
+    "repair.CLAIM": timedelta(seconds=0.8),
+    "tail.LOOK_EVERY": timedelta(seconds=2),
+    "tail.NOTE_EVERY": 0.5,
 }
 """The core's patience, shorter: what is tested is what happens, not how long it may take."""
 
@@ -115,7 +124,7 @@ def _serve(home: Home) -> None:
 
 def _hurry() -> None:
     for name, value in QUICK.items():
-        module, _, constant = name.partition(".")
+        module, _, constant = name.rpartition(".")
         owner: Any = import_module(f"shared.chassis.{module}")
         assert hasattr(owner, constant), f"{name} is gone"
         setattr(owner, constant, value)
@@ -155,9 +164,9 @@ class _Losing:
     def __init__(self, producer: Producer) -> None:
         self._producer, self._lost = producer, set[tuple[bytes, bytes]]()
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> None:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
         kept = [record for record in records if not self._loses(record)]
-        await self._producer.send(kept, deadline)
+        return await self._producer.send(kept, deadline)
 
     def _loses(self, record: Outgoing) -> bool:
         numbers = (f'"number":{number}}}'.encode() for number in (LOST, LOST_TAIL))

@@ -1,7 +1,8 @@
 """The client of a lane: one round of commands and queries, each answer kept in the history."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,24 @@ from typing import Any
 import httpx2
 
 from shared.chassis.tokens import Issuer
+from tests.faults.crash.focus import EVERYTHING, Part
 from tests.faults.crash.history import Call, History, Kind
 from tests.faults.crash.plans import Home
-from tests.faults.crash.services import FLAKY, LOST
+from tests.faults.crash.services import FLAKY, LOST, LOST_TAIL
 
 TOO_MANY = 101
 """A number from here on is refused."""
 
-LAST = 99
-"""What a key gets at the end whose records may be lost: a gap is seen by what comes after it."""
+Way = Sequence[tuple[Kind, int]]
+PLAIN_WAY: Way = [("loan", 1), ("recall", 30), ("loan", 2), ("loan", TOO_MANY), ("loan", 3)]
+ILL_WAY: Way = [("loan", 6), ("loan", FLAKY), ("recall", 31), ("loan", 7)]
+LOST_WAYS: dict[str, Way] = {
+    "b": [("loan", 4), ("loan", LOST), ("loan", 5)],
+    "d": [("loan", 8), ("loan", LOST_TAIL)],
+}
+
+VIEWS = ("topic", "lag", "parked", "quarantine", "streams", "chains", "checks", "audit")
+"""What an operator may ask of a service."""
 
 PATIENCE = 15.0
 
@@ -28,6 +38,7 @@ class Client:
     def __init__(self, homes: dict[str, Home], keys: Path) -> None:
         self._issuer = Issuer(keys)
         self._issuer.ensure()
+        self._services = sorted(homes)
         self.http = {name: _http(home.socket) for name, home in homes.items()}
 
     async def close(self) -> None:
@@ -41,24 +52,25 @@ class Client:
         for http in self.http.values():
             http.headers["authorization"] = f"Bearer {token}"
 
-    async def walk(self, history: History, name: str) -> None:
+    async def walk(self, history: History, name: str, chosen: frozenset[Part] = EVERYTHING) -> None:
         """Commands of every kind on keys of their own, one after another on each key."""
-        shelf = f"shelf-{name}"
-        ways: dict[str, list[tuple[Kind, int]]] = {
-            "a": [("loan", 1), ("recall", 30), ("loan", 2), ("loan", TOO_MANY), ("loan", 3)],
-            "b": [("loan", 4), ("loan", LOST), ("loan", 5)],
-            "c": [("loan", 6), ("loan", FLAKY), ("recall", 31), ("loan", 7)],
-        }
-        jobs = [
-            self._way(history, [Call(kind, shelf, f"{name}-{key}", number) for kind, number in way])
-            for key, way in ways.items()
-        ]
-        await asyncio.gather(*jobs, self._look(shelf, f"{name}-a"))
+        jobs = [self._way(history, f"{name}-a", PLAIN_WAY)]
+        if "gaps" in chosen:
+            jobs += [self._way(history, f"{name}-{key}", way) for key, way in LOST_WAYS.items()]
+        if "ill" in chosen:
+            jobs.append(self._way(history, f"{name}-c", ILL_WAY))
+        if "views" in chosen:
+            jobs.append(self._look(history, name))
+        if "orders" in chosen:
+            jobs.append(self._order(history, name))
+        await asyncio.gather(*jobs)
 
-    async def _way(self, history: History, calls: list[Call]) -> None:
-        for call in calls:
+    async def _way(self, history: History, key: str, way: Way) -> None:
+        shelf = f"shelf-{key[:-2]}"
+        for kind, number in way:
             if history.is_over:
                 return
+            call = Call(kind, shelf, key, number)
             history.calls.append(call)
             await self.send(history, call)
 
@@ -74,38 +86,48 @@ class Client:
         except httpx2.TransportError:
             call.no_answer()
             return
-        media_type = answer.headers.get("content-type", "").split(";")[0]
-        if fault := call.answer(answer.status_code, media_type, answer.content):
+        history.judge(str(call), answer)
+        if fault := call.answer(answer.status_code, answer.content):
             history.faults.append(fault)
 
     async def settle(self, history: History) -> None:
         """Repeat what has no answer until it has, but leave every other one as it is."""
-        history.calls += [
-            Call("loan", one.shelf, one.key, LAST)
-            for one in list(history.calls)
-            if one.number == LOST
-        ]
         unknown = [call for call in history.calls if call.outcome == "unknown"]
         accepted = [call for call in history.calls if call.outcome == "accepted"]
-        last = [call for call in history.calls if call.outcome == "invoked"]
-        again = [*unknown[::2], *accepted[:1], *last]
-        for call in again:
+        for call in [*unknown[::2], *accepted[:1]]:
             await until_answered(lambda call=call: self.send(history, call), call)
 
-    async def _look(self, shelf: str, key: str) -> None:
+    async def adopt(self, service: str) -> None:
+        """An operator decides that a restored service goes on behind Kafka."""
+        path, body = f"/operations/{service}/adopt-topic", {"reason": "an old backup"}
+        await self._post(History(), service, path, body)
+
+    async def _order(self, history: History, name: str) -> None:
+        """What an operator does meanwhile, without need."""
+        body = {"key": f"{name}-a", "first": 1, "reason": "to be sure"}
+        await self._post(history, "shelf", "/operations/shelf/resend", body)
+        body = {"topic": "telar.shelf", "key": f"{name}-c", "reason": "it is ill"}
+        for _ in range(4):
+            await self._post(history, "reader", "/operations/reader/parked/retry", body)
+            await asyncio.sleep(0.1)
+
+    async def _post(self, history: History, service: str, path: str, body: Any) -> None:
+        once = {"idempotency-key": uuid.uuid4().hex}
+        with suppress(httpx2.TransportError):
+            history.judge(path, await self.http[service].post(path, json=body, headers=once))
+
+    async def _look(self, history: History, name: str) -> None:
+        service = self._services[len(history.calls) % 2]
         asked = [
-            ("shelf", f"/shelves/{shelf}"),
-            ("reader", f"/cards/{key}"),
-            ("shelf", "/readyz"),
-            ("reader", "/readyz"),
-            ("shelf", "/operations/shelf"),
-            ("reader", "/operations/reader"),
-            ("shelf", "/operations/shelf/parked"),
-            ("reader", "/operations/reader/parked"),
+            ("shelf", f"/shelves/shelf-{name}"),
+            ("reader", f"/cards/{name}-a"),
+            (service, "/readyz"),
+            (service, f"/operations/{service}"),
+            *[(service, f"/operations/{service}/{view}") for view in VIEWS],
         ]
         for service, path in asked:
             with suppress(httpx2.TransportError):
-                await self.http[service].get(path)
+                history.judge(path, await self.http[service].get(path))
 
 
 async def until_answered(send: Callable[[], Awaitable[Any]], call: Call) -> None:

@@ -11,15 +11,20 @@ from typing import Literal
 from deploy.local.servers import Servers
 from tests.faults.crash.checker import Databases, check
 from tests.faults.crash.client import Client
+from tests.faults.crash.focus import EVERYTHING, parts
 from tests.faults.crash.history import History
 from tests.faults.crash.plans import Harm, Home, Plan
 from tests.faults.crash.process import Process, Seen
 from tests.faults.crash.rival import contend
+from tests.faults.crash.scenes import cut, forget
 from tests.faults.crash.topics import Topics
 
 NAMES = ("shelf", "reader")
 MOST_WAIT = 6.0
 """Seconds of traffic within which a planned point must be reached."""
+
+LEARNING = 2
+"""So many times a lane's traffic contains everything."""
 
 REST = 25.0
 """Seconds after which everything must have taken effect."""
@@ -27,8 +32,10 @@ REST = 25.0
 KILLED, STOPPED = (-signal.SIGKILL,), (0, -signal.SIGTERM)
 """How a process may end; uvicorn raises the signal again once everything is closed."""
 
-Mode = Literal["run", "new", "stop", "fresh"]
-"""When it is to die: under traffic, in a new process, as it stops, at the first start ever."""
+Mode = Literal["run", "new", "stop", "fresh", "cut", "restored"]
+"""When it is to happen: under traffic, in a new process, as it stops, at the first start ever;
+when the own topic was made anew, when the database is an old backup.
+"""
 
 
 @dataclass
@@ -56,6 +63,7 @@ class Lane:
             one: Home(one, name, servers.mongo, servers.kafka, folder, harm) for one in NAMES
         }
         self.incidents: list[Incident] = []
+        self._kafka = servers.kafka
         self._client = Client(self.homes, folder / "keys")
         self._databases = Databases(servers.mongo, name)
         self._topics = Topics(servers.kafka, name)
@@ -76,45 +84,75 @@ class Lane:
         await self._client.close()
 
     async def run(self, incident: Incident) -> None:
-        """Let a service die as planned, start it again, and compare."""
+        """Let it happen, start what died again, and compare."""
         self.incidents.append(incident)
         self._client.renew()
-        traffic = asyncio.create_task(self._traffic(incident.history))
+        if incident.mode == "restored":
+            since = await self._restored(incident)
+        elif incident.mode == "fresh":
+            since = await self._fresh(incident)
+        else:
+            since = await self._under_traffic(incident)
+        await self._recover(incident)
+        incident.recovery = time.monotonic() - since
+
+    async def _under_traffic(self, incident: Incident) -> float:
+        traffic = asyncio.create_task(self._traffic(incident))
         try:
             await self._strike(incident)
         finally:
             since = time.monotonic()
-            incident.history.is_over = True
+            incident.history.close()
             await traffic
-        await self._recover(incident)
-        incident.recovery = time.monotonic() - since
+        return since
 
-    async def first(self, incident: Incident) -> None:
-        """Let a service die as planned at its first start ever."""
-        self._client.renew()
+    async def _fresh(self, incident: Incident) -> float:
+        """At the first start ever: nothing was there before."""
         other = next(name for name in NAMES if name != incident.service)
-        dying = self._start(incident.service, incident.plan)
-        await asyncio.gather(self._revive(other), dying.ready(self._client.http[incident.service]))
+        process = self._start(incident.service, incident.plan)
+        http = self._client.http[incident.service]
+        await asyncio.gather(self._revive(other), process.ready(http))
         since = time.monotonic()
         await self._look_at(incident)
-        self.incidents.append(incident)
-        if self._processes[incident.service].gone.is_set():
+        if process.gone.is_set():
             await self._revive(incident.service)
         self._topics.start()
         await self._client.walk(incident.history, f"{self.name}-0")
-        await self._recover(incident)
-        incident.recovery = time.monotonic() - since
+        return since
 
-    async def _traffic(self, history: History) -> None:
-        number = 0
+    async def _restored(self, incident: Incident) -> float:
+        """The database was put back from an old backup, and an operator adopts the topic."""
+        history, service = incident.history, incident.service
+        await self._client.walk(history, f"{self.name}-{len(self.incidents)}-0")
+        incident.violations += await self._rest(history)
+        await self._processes[service].end()
+        await forget(self._databases, service, history.written())
+        since = time.monotonic()
+        await self._adopt(service, incident.plan)
+        await self._look_at(incident)
+        if self._processes[service].gone.is_set():
+            await self._adopt(service)
+        return since
+
+    async def _adopt(self, service: str, plan: Plan | None = None) -> None:
+        process = self._start(service, plan)
+        ready = asyncio.create_task(process.ready(self._client.http[service]))
+        while not ready.done():
+            await self._client.adopt(service)
+            await asyncio.wait({ready}, timeout=0.1)
+        await ready
+
+    async def _traffic(self, incident: Incident) -> None:
+        number, history = 0, incident.history
+        # At first everything, so that every path is known.
+        chosen = parts(incident.plan.path) if len(self.incidents) > LEARNING else EVERYTHING
         while not history.is_over:
             name = f"{self.name}-{len(self.incidents)}-{number}"
-            keys = [f"{name}-{key}" for key in "abc"]
-            await asyncio.gather(
-                self._client.walk(history, name),
-                contend(self._databases, f"shelf-{name}", keys),
-            )
-            await asyncio.sleep(0.3 * number)  # a consumer looks around when it is quiet
+            walk = [self._client.walk(history, name, chosen)]
+            if "rival" in chosen:
+                walk.append(contend(self._databases, f"shelf-{name}", [f"{name}-a"]))
+            await asyncio.gather(*walk)
+            await history.over(1.0 + 0.3 * number)  # a consumer looks around when it is quiet
             number += 1
 
     async def _strike(self, incident: Incident) -> None:
@@ -125,6 +163,8 @@ class Lane:
             await process.ready(self._client.http[incident.service])
         else:
             process.arm(incident.plan)
+        if incident.mode == "cut":
+            await cut(self._kafka, f"{self.name}.telar.{incident.service}")
         if incident.mode == "stop":
             await asyncio.sleep(0.2)
             process.signal(signal.SIGTERM)

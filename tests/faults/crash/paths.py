@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from shared.chassis.heads import Announcer
 from shared.chassis.repair import Repair
 from shared.chassis.runtime import Runtime
+from shared.chassis.tail import Tail
 from shared.chassis.work import Work
 from shared.chassis.writer import Writer
 
@@ -25,21 +27,40 @@ LOOPS = {
 }
 """Loops by what they are for; the others are called as their task is."""
 
-INTENTS = {"CommandWork": "command", "Arrival": "consume", "TickWork": "tick", "Drain": "drain"}
+INTENTS = {
+    "CommandWork": "command",
+    "Arrival": "consume",
+    "TickWork": "tick",
+    "Drain": "drain",
+    "Hear": "hear",
+    "Mend": "mend",
+    "Noted": "order",
+}
+
+PARTS = {
+    (Announcer, "_answer"): "resend",
+    (Repair, "_ask"): "ask",
+    (Repair, "listen"): "listen",
+    (Runtime, "stop"): "stop",
+    (Tail, "ahead"): "start check",
+    (Tail, "_send_since"): "lost topic",
+}
+"""Parts of loops that are paths of their own."""
 
 REQUIRED = frozenset(
     {
-        "boot",
-        "clock",
-        "stop",
-        "query",
-        "ready",
-        "operations",
         *LOOPS.values(),
         *INTENTS.values(),
-        "ask",
-        "resend",
+        *PARTS.values(),
+        "adopt",
+        "boot",
+        "clock",
+        "heads",
+        "operations",
+        "query",
+        "ready",
         "sweep",
+        "tail",
     }
 )
 """Paths that a run must have died on."""
@@ -69,9 +90,8 @@ def serving(*paths: str) -> Iterator[None]:
 
 def follow() -> None:
     """Tell the paths apart that share a loop, in this process."""
-    _serve(Repair, "answer", "resend")
-    _serve(Repair, "_ask", "ask")
-    _serve(Runtime, "stop", "stop")
+    for (owner, name), path in PARTS.items():
+        _serve(owner, name, path)
     commit = Writer._commit
 
     async def kinds(self: Writer, works: list[Work], seen: Any) -> Any:
@@ -118,5 +138,7 @@ class Requests:
 
 
 def _route(path: str) -> str:
+    if path.endswith("/adopt-topic"):
+        return "adopt"
     first = path.split("/")[1]
     return {"readyz": "ready", "operations": "operations"}.get(first, "query")

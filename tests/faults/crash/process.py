@@ -54,7 +54,8 @@ class Process:
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
         if not self.gone.is_set() and self._process.pid is not None:
-            os.kill(self._process.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
     async def end(self) -> int | None:
         """Kill it if it lives; how it ended, negative for a signal."""

@@ -1,6 +1,7 @@
 """The records of a lane's topics as Kafka has them, read by the plain client without a group."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,7 @@ class Topics:
         return found
 
     async def _read(self) -> None:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic may be made anew
         topics = [self._prefix + name for name in ("telar.shelf", "telar.reader")]
         client = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=200
