@@ -1,7 +1,7 @@
 """The demo and the tests read from the contracts who must have applied what."""
 
 from cli.contracts import subscribers
-from tests.e2e.outside import SUBSCRIBERS
+from tests.faults.checker.outside import SUBSCRIBERS
 from tools import registry
 
 

@@ -60,6 +60,7 @@ class Stored:
 
     partition: int
     offset: int
+    headers: dict[str, str]
     fact: Fact | None
 
 
@@ -193,7 +194,7 @@ def _stored(record: Any) -> Stored:
         fact = _fact(event, event["correlationid"], "")
     except (KeyError, ValueError, IndexError):
         fact = None  # not one of ours: poison
-    return Stored(record.partition, record.offset, fact)
+    return Stored(record.partition, record.offset, headers, fact)
 
 
 def _fact(event: Document, correlation: str, commit: str) -> Fact:
