@@ -99,7 +99,7 @@ class Rate:
     def take(self) -> None:
         """One more, or 429."""
         now = time.monotonic()
-        if len(self._given) == ORDERS_A_MINUTE and now - self._given[0] < 60:
+        if len(self._given) == self._given.maxlen and now - self._given[0] < 60:
             raise Problem(429, "operator-rate", headers={"retry-after": "10"})
         self._given.append(now)
 

@@ -62,18 +62,18 @@ class Target:
 async def targets(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Target]]:
     """Every service, on one bus."""
     keys, bus, found = tmp_path_factory.mktemp("keys"), MemoryBus(), dict[str, Target]()
-    with pytest.MonkeyPatch.context() as patch:
-        for limit in ("GATEWAY_RATE", "GATEWAY_BURST"):
-            patch.setenv(limit, "1000000")
-        patch.setattr(orders, "ORDERS_A_MINUTE", 1_000_000)
-        async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # only while they are made
+            for limit in ("GATEWAY_RATE", "GATEWAY_BURST"):
+                patch.setenv(limit, "1000000")
+            patch.setattr(orders, "ORDERS_A_MINUTE", 1_000_000)
             for name in services():
                 service = importlib.import_module(f"services.{name}.app").SERVICE
                 started = running(service, keys, TickingStore(), bus)
                 one = await stack.enter_async_context(started)
                 del one.http.headers["authorization"]
                 found[name] = Target(name, keys, one, operations(name))
-            yield found
+        yield found
 
 
 @pytest.fixture(params=services())
