@@ -95,6 +95,7 @@ endif
 bench: $(VENV)/.bench  ## Measure against the same by hand and against peers (BENCH=quick to try)
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.report
+	@$(BIN)/python -m bench.capacity
 
 .PHONY: clean
 clean:  ## Remove what setup and checks made

@@ -1,6 +1,7 @@
 """From the measured cost of an event to partitions, replicas, storage and cost of a country.
 
-`python -m bench.capacity` reads bench/results.json and prints the table of docs/capacity.md. All
+`python -m bench.capacity` reads bench/results.json, and prints the table and puts it into
+docs/capacity.md. All
 that is assumed and not measured stands in `Assumed`; change it and run again.
 """
 
@@ -14,8 +15,11 @@ import orjson
 from bench.feed import Load, envelopes, records
 from bench.figures import Results, middle
 from bench.report import RESULTS
+from tools.paths import ROOT
 
 HOUR, YEAR = 3600.0, 365 * 24 * 3600.0
+PAGE = ROOT / "docs" / "capacity.md"
+FROM, TO = "<!-- bench.capacity: from here -->", "<!-- bench.capacity: to here -->"
 SIZES = (10_000, 1_000_000, 10_000_000)
 A_COMMIT = 500
 
@@ -140,5 +144,14 @@ def table(results: Results, assumed: Assumed) -> str:
     return "".join(lines)
 
 
+def write(found: str) -> None:
+    """Put the table into its place in docs/capacity.md."""
+    before, _, rest = PAGE.read_text().partition(FROM)
+    _, _, after = rest.partition(TO)
+    PAGE.write_text(f"{before}{FROM}\n\n{found}\n{TO}{after}")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(table(orjson.loads(RESULTS.read_bytes()), Assumed()))
+    made = table(orjson.loads(RESULTS.read_bytes()), Assumed())
+    sys.stdout.write(made)
+    write(made)

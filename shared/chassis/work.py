@@ -100,7 +100,7 @@ class CommandWork(Answered):
     def wanted(self) -> Sequence[Ref]:
         """Its aggregates too, and the streams that their names let one guess.
 
-        A right guess spares a round trip and a second fold; a wrong one costs one id in a find.
+        A right guess spares a second fold of the batch; a wrong one costs one id in a find.
         """
         guessed = {stream_ref(step.id.partition(":")[0]) for step in self.steps}
         return [*super().wanted(), *refs_of(self.steps), *guessed]
