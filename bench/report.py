@@ -30,9 +30,19 @@ Python {python}; {packages}. Ran as `BENCH={plans}`.
 | --- | --- | ---: | ---: | ---: | --- | --- |
 """
 
+EMPTY = """# Performance
+
+No run of record yet. `make bench` measures, and `python -m bench.report` writes this page from what
+it finds in `bench/results.json`.
+
+"""
+
 
 def write() -> None:
     """Write the page and the drawings."""
+    if not RESULTS.exists():
+        PAGE.write_text(EMPTY + _notes())
+        return
     results: Results = orjson.loads(RESULTS.read_bytes())
     DRAWINGS.mkdir(exist_ok=True)
     parts = [_head(results), *(_line(row) for row in rows(results)), "\n"]
