@@ -246,6 +246,11 @@ async def test_a_rebuild_mends_what_differs(place: Place) -> None:
     async with place.process() as process:
         await place.women("ana")
         await counted(process, 1)
+
+        async def entries() -> int:
+            return len(place.views(0)["timeline"])
+
+        await until(entries, lambda many: many == 2)  # enrollment's fact of her, and grants'
         before = place.views(0)
         place.stores[0].apply({("people", "ana"): None})
         await process.order(SWAP)
