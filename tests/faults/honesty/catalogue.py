@@ -27,14 +27,9 @@ _COMMIT = """\
                 self._sent = []
 """
 _OFFER = """\
-        _forget(written)
-        self._breaker.keep(tried)
-        for counter, labels in batch.counted:
-            counter.labels(*labels).inc()
         if document is not None:
             self.offer(document, batch.published)
 """
-_KEPT = _OFFER[: _OFFER.index("        if document")]
 _EARLY = """\
             if document is not None:
                 self.offer(document, batch.published)
@@ -73,13 +68,7 @@ PATCHES = (
     Patch(
         "publishing-before-commit",
         "ghosts",
-        (
-            (
-                _WRITER,
-                _COMMIT + _OFFER,
-                _EARLY + _COMMIT + _KEPT,
-            ),
-        ),
+        ((_WRITER, _OFFER, ""), (_WRITER, _COMMIT, _EARLY + _COMMIT)),
     ),
     Patch(
         "unset-before-the-acknowledgement",
