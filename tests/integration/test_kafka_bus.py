@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.local.servers import Servers
 from shared.chassis.kafka import KafkaBus, KafkaConsumer
+from shared.chassis.kafka.clients import stop
 from shared.chassis.ports import Bus, BusError, Outgoing
 from tests.integration.bus_suite import BusSuite, Outage, member, read, sending, stored
 
@@ -88,3 +90,14 @@ async def test_a_member_that_died_holds_up_nobody_for_longer_than_its_session(
         assert len(await read(consumer, 2)) == 2
         assert consumer.assigned() == {(topic, 0), (topic, 1)}
     await dead.close(2.0)
+
+
+async def test_a_reader_without_a_group_can_be_let_go_of_by_force(
+    servers: Servers, bus: Bus, topic: str
+) -> None:
+    await bus.ensure({topic: 1})
+    reader = AIOKafkaConsumer(topic, bootstrap_servers=servers.kafka)
+    await reader.start()
+    before = asyncio.all_tasks()
+    await stop(reader, 0.0)
+    assert len(asyncio.all_tasks()) < len(before)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 
 from shared.chassis.patience import end
@@ -55,6 +56,9 @@ def _parts(client: AIOKafkaProducer | AIOKafkaConsumer) -> list[Callable[[], Any
         client._closed = True
         return [client._sender.close, client._sender.close, client.client.close]
     parts = [client._fetcher.close] if client._fetcher else []
-    if group := client._coordinator:
+    group = client._coordinator
+    if isinstance(group, GroupCoordinator):
         parts += [group._stop_heartbeat_task, group._stop_commit_offsets_refresh_task]
+    elif group is not None and group._reset_committed_task is not None:  # a reader has no group
+        parts.append(group.close)
     return [*parts, client.stop, client._client.close]
