@@ -17,7 +17,7 @@ from shared.chassis.ports import Place, Record
 from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
 
-APPLIED, FAILED = "applied", "failed"
+APPLIED, PASSED, FAILED = "applied", "passed", "failed"
 """What became of an arriving event whose turn it was."""
 
 
@@ -208,7 +208,8 @@ class Arrival(Work):
         except Exception as error:
             parking.open_failure(scope, arrived, error, at)
             return FAILED
-        return APPLIED
+        handled = self._application is None or self._application.handler is not None
+        return APPLIED if handled else PASSED
 
     def _apply(self, scope: Scope, arrived: Envelope) -> None:
         mine = self._application

@@ -17,9 +17,14 @@ from tests.support import mini
 from tests.support.app import Running, running
 from tests.support.wait import until
 
+LENT = "telar.shelf.book-lent.v1"
 
-def chain(key: str, *numbers: int, branch: str = "") -> list[Envelope]:
-    """The stream of one reader, as a publisher would have numbered it; or another branch of it."""
+
+def chain(key: str, *numbers: int, branch: str = "", other: str = LENT) -> list[Envelope]:
+    """The stream of one reader, as a publisher would have numbered it; or another branch of it.
+
+    A number of nought is an event of the type `other`.
+    """
     stream = streams.fresh(key)
     sealed: list[Envelope] = []
     for place, number in enumerate(numbers, 1):
@@ -29,7 +34,7 @@ def chain(key: str, *numbers: int, branch: str = "") -> list[Envelope]:
             key=key,
             sequence=0,
             previous=GENESIS,
-            type="telar.shelf.book-lent.v1",
+            type=LENT if number else other,
             time=timestamp(datetime(2026, 3, 2, 12, tzinfo=UTC)),
             value=json.dumps({"reader_id": key, "number": number}).encode(),
             cause="cause",

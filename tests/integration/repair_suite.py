@@ -200,6 +200,18 @@ class RepairSuite(CoreSuite):
         assert await self.parked(reader) == []
         await until(reader.runtime.faults, lambda faults: not faults)
 
+    async def test_what_nobody_handles_here_keeps_no_breaker_shut(
+        self, reader: Running, bus: Bus
+    ) -> None:
+        mini.poison.add(13)
+        other = "telar.shelf.book-burnt.v1"
+        for number in range(120):
+            await self.send(bus, *map(encode, chain(f"k{number}", 0, 0, 0, 13, other=other)))
+        await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        mini.poison.clear()
+        for number in range(120):
+            await self.card(reader, f"k{number}", [13])
+
     async def test_commands_go_on_while_the_breaker_is_open(
         self, reader: Running, bus: Bus
     ) -> None:
