@@ -9,6 +9,7 @@ from tests.faults.runner import scenario
 from tests.faults.trial import Trial
 from tests.support.cluster import Shape
 from tests.support.raw import ends
+from tests.support.wait import until
 
 TOPICS = [f"telar.{name}" for name in ("enrollment", "training", "grants", "trade")]
 
@@ -93,10 +94,9 @@ async def broker_cut_tail(trial: Trial, cuts: int) -> None:
         lost = sum(before.values()) - sum(after.values())
         trial.tally.see("tail cut", lost > 0)
         trial.tally.notes["records_lost"] = trial.tally.notes.get("records_lost", 0) + lost
-        async with trial.load():
-            await trial.takes_effect(begun)
-            await trial.more(50)
-        await trial.settle(share=0.0, within=240.0)
+        await _whole(trial, begun)
+    async with trial.load():
+        await trial.more(50)
     await trial.settle(within=240.0)
 
 
@@ -120,10 +120,9 @@ async def broker_empty(trial: Trial, times: int) -> None:
         begun = time.monotonic()
         await asyncio.to_thread(trial.cluster.launch, "kafka")
         trial.tally.see("empty broker", not list(_segments(trial.cluster.brokers.data())))
-        async with trial.load():
-            await trial.takes_effect(begun)
-            await trial.more(50)
-        await trial.settle(share=0.0, within=240.0)
+        await _whole(trial, begun)
+    async with trial.load():
+        await trial.more(50)
     await trial.settle(within=240.0)
 
 
@@ -149,6 +148,22 @@ async def three_brokers(trial: Trial, kills: int) -> None:
             await asyncio.to_thread(trial.cluster.launch, victim)
             await trial.more(50)
     await trial.settle()
+
+
+async def _whole(trial: Trial, since: float) -> None:
+    """Until the topics hold again whatever was decided; that is the recovery."""
+
+    async def lacking() -> int:
+        lost = 0
+        for topic in TOPICS:
+            service = topic.partition(".")[2]
+            decided = {(one.key, one.sequence) for one in trial.outside.outbox(service)}
+            stored = [one.fact for one in await trial.outside.topic(topic)]
+            lost += len(decided - {(one.key, one.sequence) for one in stored if one})
+        return lost
+
+    await until(lacking, lambda lost: lost == 0, within=240)
+    trial.tally.recoveries.append(time.monotonic() - since)
 
 
 def _same_processes(trial: Trial, before: dict[str, int]) -> None:
