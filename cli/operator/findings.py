@@ -51,16 +51,27 @@ def ahead(service: str, topic: str, key: str, position: int, head: int) -> Findi
     return Finding(AHEAD, topic, topic, key, detail, f"telar adopt topic {topic}")
 
 
-def parked(service: str, one: dict[str, Any], position: int, fork: int | None) -> Finding:
-    """A key that waits for somebody; `fork` is the number that another event has."""
+def parked(service: str, one: dict[str, Any]) -> Finding:
+    """A key that waits for somebody."""
     topic, key, why = one["topic"].removeprefix("telar."), one["key"], one["reason"]
-    named = f"{service} --topic {topic} {_key(key)}"
-    mend = {
-        "gap": f"telar resend --topic {topic} {_key(key)} --from {position + 1}",
-        "fork": f"telar adopt fork {named} --branch arrived --from {fork}",
-    }.get(why, f"telar parked retry {named}")
+    position = one["position"][0]
     detail = " ".join(word for word in (why, one["code"], f"after {position}") if word)
+    if why == "gap":
+        mend = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
+    elif why == "fork":
+        mend = _end_of_fork(service, topic, key, one["fork"])
+    else:
+        mend = f"telar parked retry {service} --topic {topic} {_key(key)}"
     return Finding(PARKED, service, topic, key, detail, mend)
+
+
+def _end_of_fork(service: str, topic: str, key: str, other: dict[str, Any]) -> str:
+    """The other event is there, or only where the publisher says that it stands: asked for then."""
+    number = other["sequence"]
+    if "id" not in other:
+        return f"telar resend --topic {topic} {_key(key)} --from {number}"
+    named = f"{service} --topic {topic} {_key(key)}"
+    return f"telar adopt fork {named} --branch arrived --from {number}"
 
 
 def overdue(service: str, count: int) -> Finding:

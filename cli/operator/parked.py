@@ -59,10 +59,12 @@ def skipped(session: Session, key: Key, sequence: int, why: str) -> int:
 
 
 def adopted(session: Session, key: Key, holds: Branch, why: str) -> int:
-    """End a fork; 1 when the key still waits."""
+    """End a fork; what of the branch is not here is asked for. 1 when it goes on waiting."""
     given = {name: value for name, value in asdict(holds).items() if value is not None}
     body = key.body(why) | given
-    return _told(session, session.api.post(f"{key.service}/adopt", body))
+    answer = session.api.post(f"{key.service}/adopt", body)
+    session.thing(answer)
+    return usage.OK if answer["outcome"] in ("released", "waiting") else usage.FAILED
 
 
 def quarantined(session: Session, service: str | None) -> int:

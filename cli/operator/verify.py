@@ -193,9 +193,7 @@ def _parked(session: Session, name: str, settle: float) -> Iterator[Finding]:
     for one in session.api.items(f"{name}/parked") if first else ():
         same = {"topic": one["topic"], "key": one["key"]}
         if one["reason"] != "gap" or any(same.items() <= other.items() for other in first):
-            whole = session.api.get(f"{name}/parked/one", **same)
-            fork = (whole["fork"] or {}).get("sequence")
-            yield findings.parked(name, whole, whole["position"][0], fork)
+            yield findings.parked(name, session.api.get(f"{name}/parked/one", **same))
 
 
 def _views(session: Session, verdict: Verdict) -> Iterator[Finding]:

@@ -193,9 +193,13 @@ class Platform:
         self._units[name].hold()
         self._until(lambda: self._units[name].state is State.HELD, name)
 
+    def start_again(self, name: str) -> None:
+        """Let a held process start, and wait for nothing."""
+        self._units[name].release()
+
     def release(self, name: str) -> None:
         """Let a held process start; returns when it is ready."""
-        self._units[name].release()
+        self.start_again(name)
         self._until(lambda: self._is_ready(name), name)
 
     def wait_ready(self, patience: float = 60.0) -> None:

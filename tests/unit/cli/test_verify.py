@@ -130,10 +130,18 @@ def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
 def test_a_parked_key_is_named_once_with_what_mends_it(
     script: Script, capsys: pytest.CaptureFixture[str], why: str, mend: list[str]
 ) -> None:
-    wait(script, why, {"sequence": 7})
+    wait(script, why, {"sequence": 7, "id": "e7"})
     [one] = findings(script, capsys)
     assert (one["code"], one["detail"]) == ("parked", f"{why} after 1")
     assert shlex.split(one["mend"]) == ["telar", *mend]
+
+
+def test_a_fork_that_only_a_head_tells_of_is_sent_again_first(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(script, "fork", {"sequence": 7, "digest": "x"})
+    [one] = findings(script, capsys)
+    assert one["mend"] == "telar resend --topic training '--key=a na' --from 7"
 
 
 def test_a_gap_that_closes_meanwhile_is_no_finding(

@@ -214,7 +214,8 @@ async def test_comparing_names_what_differs_and_changes_nothing(place: Place) ->
             ("timeline", "bea/grants/000000000001"): None,
         }
         place.stores[0].apply(changes)
-        counter = next(iter(place.stores[0].data["counters"].values()))
+        parts = place.stores[0].data["counters"].values()
+        counter = next(part for part in parts if part["state"] == "20")
         counter = counter | {"counts": counter["counts"] | {"registered": 9}}
         place.stores[0].apply({("counters", counter["_id"]): counter})
         await process.order(COMPARE)
