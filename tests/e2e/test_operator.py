@@ -23,7 +23,10 @@ from tests.support.wait import until
 Document = dict[str, Any]
 Finding = dict[str, str]
 
-PLACE_THAT_NEVER_WAS = {"$set": {"certified": [], "places": ["ghost"]}, "$inc": {"version": 1}}
+PLACE_THAT_NEVER_WAS: dict[str, Any] = {
+    "$set": {"certified": [], "places": ["ghost"]},
+    "$inc": {"version": 1},
+}
 """Her dossier as no rule would write it: with it, her certificate cannot be applied."""
 
 
@@ -145,17 +148,26 @@ async def test_a_fork_is_shown_and_ended(operator: Operator, ana: Woman) -> None
     last = operator.head("trade", fair)
     change = {"$set": {"in.trade.1": "f" * 64}, "$inc": {"version": 1}}
     operator.collection("gateway", "streams").update_one({"_id": fair}, change)
-    [found] = await operator.finds("fork")
-    await operator.mends(found)
+    await operator.mends((await operator.finds("fork"))[0])
 
     async def parked() -> list[Document]:
         return json.loads((await operator.telar("parked", "list", "gateway", "--json"))[1])
 
     [waits] = await until(parked, bool)
     assert (waits["reason"], waits["key"]) == ("fork", fair)
-    [found] = await operator.finds("parked")
-    assert found["mend"].endswith(f"--branch arrived --from {last}")
-    await operator.mends(found)
+    named = ("--topic", "trade", "--key", fair, "--reason", "wrong guess")
+    code, told = await operator.telar("adopt", "fork", "gateway", *named, "--branch", "kept")
+    assert code == 0, told
+
+    async def mends() -> list[str]:
+        return [one["mend"] for one in await operator.verify()]
+
+    # The publisher says again where its stream stands: sent again, the other event is here.
+    [mend] = await until(mends, lambda seen: "telar resend" in "".join(seen), within=90)
+    await operator.mends({"mend": mend})
+    end = f"--branch arrived --from {last}"
+    [mend] = await until(mends, lambda seen: end in "".join(seen), within=60)
+    await operator.mends({"mend": mend})
     await until(parked, lambda seen: not seen, within=60)
     assert await operator.position("gateway", "trade", fair) == last
 

@@ -124,8 +124,7 @@ def _add_parked(router: Router, prefix: str) -> None:
             **Parked.of(found).model_dump(),
             position=streams.applied(stream, topic),
             events=[Held.of(event) for event in found["events"]],
-            fork=fork
-            and (Held.of(fork) if "value" in fork else (fork["sequence"], fork["digest"])),
+            fork=_branch(fork) if fork else None,
         )
 
 
