@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shlex
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from deploy.local.plan import Plan
 from deploy.local.platform import Platform
 from deploy.local.services import answers, is_restored
 from tests.e2e.api import Api
+from tests.e2e.commands import telar
 from tests.e2e.scenes import Programme, Woman
 from tests.support.wait import until
 
@@ -39,13 +39,7 @@ class Operator:
 
     async def telar(self, *words: str) -> tuple[int, str]:
         """Exit code, and what was printed."""
-        command = (sys.executable, "-P", "-m", "cli", *words)
-        folder = ("--data-dir", str(self.platform.folders.root))
-        process = await asyncio.create_subprocess_exec(
-            *command, *folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode() or err.decode()
+        return await telar(self.platform.folders.root, *words)
 
     async def verify(self, *, views: bool = False) -> list[Finding]:
         """What differs."""
