@@ -228,8 +228,10 @@ async def _delete_all_records(kafka: str, topic: str) -> None:
 
 @pytest.mark.timeout(240)
 async def test_views_that_differ_are_made_anew(operator: Operator, ana: Woman) -> None:
-    first = json.loads((await operator.telar("rebuild", "--reason", "first", "--json"))[1])
-    number = first["generation"]
+    order = operator.telar("rebuild", "--reason", "with traffic", "--json")
+    (code, told), _ = await asyncio.gather(order, ana.programme.women(3))
+    assert code == 0, told
+    number = json.loads(told)["generation"]
     people = operator.collection("gateway", "people")
     people.update_one({"_id": ana.id}, {"$set": {"counts": {}}, "$inc": {"version": 1}})
     [found] = await operator.finds("view-differs", views=True)
