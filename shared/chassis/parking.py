@@ -101,10 +101,18 @@ def fork(scope: Scope, topic: str, key: str, other: Document, at: datetime) -> N
     ref = parked_ref(topic, key)
     scope.need([ref])
     parked = scope.read(ref) or _empty(topic, key, "fork", at)
-    if "fork" not in parked:
+    if "fork" not in parked or _is_the_event_of(parked["fork"], other):
         keep(scope, _forked(parked, other))
     elif "value" in other and other["sequence"] > parked["known"]:
         keep(scope, _with_event(parked, Envelope.from_document(other)))  # its branch goes on
+
+
+def _is_the_event_of(head: Document, other: Document) -> bool:
+    """Whether this is the event of which only the publisher's word was known."""
+    if "value" in head or "value" not in other:
+        return False
+    event = Envelope.from_document(other)
+    return (event.sequence, event.digest) == (head["sequence"], head["digest"])
 
 
 def hold(scope: Scope, arrived: Envelope, at: datetime) -> None:

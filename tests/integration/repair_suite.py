@@ -174,6 +174,32 @@ class RepairSuite(CoreSuite):
         await self.send(bus, encode(chain("ana", 1, 2, 3)[2]))
         await self.why(reader, "fork")
 
+    async def test_of_a_fork_that_only_a_head_tells_of_the_event_is_shown_once_it_is_sent_again(
+        self, shelf: Running, reader: Running, bus: Bus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def lose(events: list[Envelope]) -> None:
+            """As a broker that says it has them."""
+
+        with monkeypatch.context() as lossy:
+            lossy.setattr(shelf.runtime.publisher, "send", lose)
+            await self.send(bus, encode(chain("ana", 7, branch="b")[0]))
+            await self.card(reader, "ana", [7])
+            await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": 1})
+            await until(
+                lambda: shelf.json("/operations/shelf"), lambda seen: not seen["backlog"]["outbox"]
+            )
+        await self.why(reader, "fork")
+        which = {"topic": SHELF, "key": "ana"}
+        shown = await reader.json("/operations/reader/parked/one", **which)
+        assert (shown["fork"]["sequence"], "id" in shown["fork"]) == (1, False)
+        await order(shelf, "shelf/resend", key="ana", first=1)
+        await until(
+            lambda: reader.json("/operations/reader/parked/one", **which),
+            lambda seen: "id" in seen["fork"],
+        )
+        await order(reader, "reader/adopt", **which, branch="arrived", sequence=1)
+        await self.card(reader, "ana", [7, 1])
+
     async def test_a_key_holds_no_more_than_it_may_and_asks_for_the_rest(
         self, shelf: Running, reader: Running, monkeypatch: pytest.MonkeyPatch
     ) -> None:
