@@ -97,6 +97,10 @@ bench: $(VENV)/.bench  ## Measure against the same by hand and against peers (BE
 	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.capacity
 
+.PHONY: crash
+crash: $(VENV)/.dev  ## Die before and after every call to MongoDB and Kafka, on every path, 3 times
+	@$(BIN)/python -m tests.faults.crash --record
+
 .PHONY: clean
 clean:  ## Remove what setup and checks made
 	@rm -rf $(VENV) .ruff_cache .hypothesis .import_linter_cache
