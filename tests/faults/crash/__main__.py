@@ -4,4 +4,5 @@ from tests.faults.crash import report
 from tests.faults.crash.run import run
 
 if __name__ == "__main__":
-    run("crash-points", "death", 3, report.unreached)
+    title = "Death before and after every call to MongoDB and Kafka"
+    run("crash-points", title, "death", 3, report.unreached)

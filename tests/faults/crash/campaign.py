@@ -16,8 +16,13 @@ MODES: dict[str, Sequence[Mode]] = {
     "stop": ("stop",),
     "adopt": ("restored",),
     "lost topic": ("cut",),
+    "backfill": ("late",),
+    "fill": ("late",),
 }
 """When a place of this path may be reached, the likeliest first."""
+
+UNLIKELY = ("adopt", "backfill", "lost topic")
+"""Paths that nobody finds by chance."""
 
 ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
 
@@ -38,8 +43,8 @@ class Campaign:
         self._modes: dict[Place, Mode] = {}
         self._taken = Counter[str]()
         self._fresh = 0
-        if harm == "death":  # nobody finds these places by chance
-            self._todo.extend(((path, "", ""), 0) for path in ("adopt", "lost topic"))
+        if harm == "death":
+            self._todo.extend(((path, "", ""), 0) for path in UNLIKELY)
 
     async def run(self, lanes: int, most: int | None = None) -> None:
         """Run until every place has had its share, or so many things went wrong."""
@@ -81,7 +86,8 @@ class Campaign:
         known = self._modes.get(place)
         for mode in (known,) if known else modes:
             nth = number if mode == "run" else 1
-            service = self._random.choice(sorted(self.services.get(place, NAMES)))
+            services = ["reader"] if mode == "late" else sorted(self.services.get(place, NAMES))
+            service = self._random.choice(services)
             for one in sorted({nth, 1}, reverse=True):
                 incident = Incident(service, Plan(*place, one), mode)
                 await self._run(lane, incident)
@@ -112,5 +118,4 @@ class Campaign:
 
     def hits(self) -> Counter[Place]:
         """Incidents by place."""
-        plans = [incident.plan for incident in self.incidents if incident.happened]
-        return Counter((plan.path, plan.call, plan.side) for plan in plans)
+        return Counter(one.plan.place for one in self.incidents if one.happened)

@@ -32,6 +32,7 @@ SESSION = 2.0
 """Seconds after which the group puts out a member that died (the product: 30)."""
 
 QUICK = {
+    "backfill.CLAIM": timedelta(seconds=1.5),
     "consumer.COMMIT_EVERY": 0.2,
     "deadlines.CLAIM": timedelta(seconds=0.8),
     "duties.CLAIM": timedelta(seconds=1.5),
@@ -40,6 +41,7 @@ QUICK = {
     "heads.EVERY_ALL": timedelta(seconds=6),
     "heads.OVERLAP": timedelta(seconds=5),
     "heads.QUIET": timedelta(seconds=0.5),
+    "kafka.bus.READ": 6.0,
     "kafka.consumer.QUIET": 1.0,
     "kafka.consumer.SETTLING": 8.0,
     "operations.orders.ORDERS_A_MINUTE": 10_000,
@@ -106,7 +108,7 @@ def _log(path: Path, plan: Plan | None) -> None:
 
 
 def _serve(home: Home) -> None:
-    service = SERVICES[home.name]
+    service = SERVICES[home.name + home.release]
     settings = service.settings(jwks=home.folder / "keys" / "jwks.json", partitions=2)
     bus = Losing(KafkaBus(home.kafka, session=SESSION), home.lane)
     app = service.app(settings, MongoStore(home.mongo, home.database), bus)

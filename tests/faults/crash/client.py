@@ -102,6 +102,11 @@ class Client:
         path, body = f"/operations/{service}/adopt-topic", {"reason": "an old backup"}
         await self._post(History(), service, path, body)
 
+    async def backfill(self) -> None:
+        """An operator lets the reader make up for the recalls."""
+        body = {"type": "telar.shelf.book-recalled.v1", "reason": "a new handler"}
+        await self._post(History(), "reader", "/operations/reader/backfill", body)
+
     async def _order(self, history: History, name: str) -> None:
         """What an operator does meanwhile, without need."""
         body = {"key": f"{name}-a", "first": 1, "reason": "to be sure"}

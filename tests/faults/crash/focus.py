@@ -7,7 +7,18 @@ Part = Literal["gaps", "ill", "views", "orders", "rival"]
 EVERYTHING: frozenset[Part] = frozenset({"gaps", "ill", "views", "orders", "rival"})
 
 PLAIN = {
-    *("adopt", "boot", "clock", "command", "consume", "due", "lost topic", "publish"),
+    *(
+        "adopt",
+        "backfill",
+        "boot",
+        "clock",
+        "command",
+        "consume",
+        "due",
+        "fill",
+        "lost topic",
+        "publish",
+    ),
     *("start check", "stop", "sweep", "tick"),
 }
 """Paths that every walk takes."""

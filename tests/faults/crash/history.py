@@ -24,12 +24,14 @@ class Call:
     invoked: float = 0.0
     answered: float = 0.0
     outcome: Outcome = "invoked"
+    tries: int = 0
     status: int = 0
     body: bytes = b""
 
     def ask(self) -> None:
         """It is sent now, for the first time or again."""
         self.invoked = self.invoked or time.monotonic()
+        self.tries += 1
 
     def answer(self, status: int, body: bytes) -> str | None:
         """Note what came back; what is wrong about it, if anything."""
@@ -59,6 +61,8 @@ class History:
 
     calls: list[Call] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    is_late: bool = False
+    """What was made up for afterwards stands out of the order of its stream."""
     _end: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -87,7 +91,3 @@ class History:
     def written(self) -> list[str]:
         """The keys of the cards that were written to."""
         return sorted({call.key for call in self.calls})
-
-    def count(self, outcome: Outcome) -> int:
-        """How many ended like this."""
-        return sum(call.outcome == outcome for call in self.calls)

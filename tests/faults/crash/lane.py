@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from tests.faults.crash.process import Process, Seen
 from tests.faults.crash.rival import contend
 from tests.faults.crash.scenes import cut, forget
 from tests.faults.crash.topics import Topics
+from tests.support.wait import until
 
 NAMES = ("shelf", "reader")
 MOST_WAIT = 6.0
@@ -32,9 +33,9 @@ REST = 25.0
 KILLED, STOPPED = (-signal.SIGKILL,), (0, -signal.SIGTERM)
 """How a process may end; uvicorn raises the signal again once everything is closed."""
 
-Mode = Literal["run", "new", "stop", "fresh", "cut", "restored"]
+Mode = Literal["run", "new", "stop", "fresh", "cut", "restored", "late"]
 """When it is to happen: under traffic, in a new process, as it stops, at the first start ever;
-when the own topic was made anew, when the database is an old backup.
+when the own topic was made anew, when the database is an old backup, when a handler is new.
 """
 
 
@@ -87,13 +88,15 @@ class Lane:
         """Let it happen, start what died again, and compare."""
         self.incidents.append(incident)
         self._client.renew()
-        if incident.mode == "restored":
-            since = await self._restored(incident)
-        elif incident.mode == "fresh":
-            since = await self._fresh(incident)
-        else:
-            since = await self._under_traffic(incident)
-        await self._recover(incident)
+        how = {"restored": self._restored, "fresh": self._fresh, "late": self._late}
+        try:
+            since = await how.get(incident.mode, self._under_traffic)(incident)
+            await self._recover(incident)
+        except AssertionError as error:
+            incident.violations.append(str(error))
+            await asyncio.gather(*[self._processes[name].end() for name in NAMES])
+            await asyncio.gather(*[self._revive(name) for name in NAMES])
+            return
         incident.recovery = time.monotonic() - since
 
     async def _under_traffic(self, incident: Incident) -> float:
@@ -133,6 +136,36 @@ class Lane:
         if self._processes[service].gone.is_set():
             await self._adopt(service)
         return since
+
+    async def _late(self, incident: Incident) -> float:
+        """A release that does not handle recalls, then one that does, and a backfill."""
+        history, http = incident.history, self._client.http["reader"]
+        history.is_late = True
+        await self._processes["reader"].end()
+        old = Process(replace(self.homes["reader"], release="-old"), self._seen)
+        self._processes["reader"] = old
+        await old.ready(http)
+        await self._client.walk(history, f"{self.name}-{len(self.incidents)}-0", frozenset())
+        await until(lambda: self._passed(history), within=REST)
+        await old.end()
+        process = self._start("reader")
+        await until(self._databases.is_taken_up, within=REST)
+        process.arm(incident.plan)
+        await self._client.backfill()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOST_WAIT):
+                await process.happened.wait()
+        since = time.monotonic()
+        await self._look_at(incident)
+        return since
+
+    async def _passed(self, history: History) -> bool:
+        """Whether a reader has seen everything, and did what it could."""
+        if await self._databases.waiting():
+            return False
+        recalls = sum(call.kind == "recall" for call in history.calls)
+        passed = await self._databases.passed(history.written())
+        return passed and await self._databases.recalls(history.written()) == recalls
 
     async def _adopt(self, service: str, plan: Plan | None = None) -> None:
         process = self._start(service, plan)

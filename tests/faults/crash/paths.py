@@ -35,6 +35,8 @@ INTENTS = {
     "Hear": "hear",
     "Mend": "mend",
     "Noted": "order",
+    "Begin": "order",
+    "Fill": "fill",
 }
 
 PARTS = {
@@ -53,6 +55,7 @@ REQUIRED = frozenset(
         *INTENTS.values(),
         *PARTS.values(),
         "adopt",
+        "backfill",
         "boot",
         "clock",
         "heads",

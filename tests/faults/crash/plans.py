@@ -20,6 +20,11 @@ class Plan:
     side: str
     nth: int = 1
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where, whichever time."""
+        return self.path, self.call, self.side
+
     def __str__(self) -> str:
         return f"{self.path}: {self.side} {self.call}"
 
@@ -34,6 +39,7 @@ class Home:
     kafka: str
     folder: Path
     harm: Harm = "death"
+    release: str = ""
 
     @property
     def socket(self) -> Path:

@@ -1,38 +1,65 @@
 """What a run of crash points did: paths and hits, what was never reached, what was wrong."""
 
 from collections import Counter, defaultdict
+from typing import Any
 
 from tests.faults.crash import paths, points
 from tests.faults.crash.campaign import Campaign
-from tests.faults.crash.lane import Incident
-from tests.faults.row import Row, percentiles
+from tests.faults.trial import percentile
 
 
-def row(scenario: str, campaign: Campaign, seconds: float) -> Row:
-    """The run as a row of results."""
-    happened = [incident for incident in campaign.incidents if incident.happened]
-    calls = [call for incident in campaign.incidents for call in incident.history.calls]
-    outcomes = Counter(call.outcome for call in calls)
-    hits: dict[str, dict[str, int]] = defaultdict(dict)
-    for (path, call, side), count in sorted(campaign.hits().items()):
-        hits[path][f"{side} {call}"] = count
-    return Row(
-        scenario=scenario,
-        seed=campaign.seed,
-        made=_by_path(campaign.incidents),
-        observed=_by_path(happened),
-        accepted=outcomes["accepted"],
-        refused=outcomes["refused"],
-        unknown=outcomes["unknown"],
-        violations=campaign.violations(),
-        recovery_ms=percentiles(incident.recovery for incident in happened),
-        seconds=round(seconds),
-        hits=hits,
+def row(scenario: str, title: str, campaign: Campaign, seconds: float) -> dict[str, Any]:
+    """The run as a row of `tests/faults/results`."""
+    made, seen = _by_path(campaign, made=True), _by_path(campaign, made=False)
+    times = [incident.recovery for incident in campaign.incidents if incident.happened]
+    recovery = {
+        name: None if value is None else round(value, 2)
+        for name, value in (
+            ("p50", percentile(times, 0.5)),
+            ("p95", percentile(times, 0.95)),
+            ("max", percentile(times, 1.0)),
+        )
+    }
+    return {
+        "scenario": scenario,
+        "title": title,
+        "seed": campaign.seed,
+        "sizes": {"times": campaign.times, "places": len(campaign.hits())},
+        "faults": {one: {"made": made[one], "observed": seen[one]} for one in sorted(made)},
+        "commands": _commands(campaign),
+        "snapshots": 0,
+        "notes": {"hits": _hits(campaign)},
+        "recovery_s": {**recovery, "n": len(times)},
+        "violations": campaign.violations(),
+        "seconds": round(seconds),
+        "full": True,
+    }
+
+
+def _by_path(campaign: Campaign, *, made: bool) -> Counter[str]:
+    """Made is what was armed in the situation in which it then happened, or in none."""
+    hits = campaign.hits()
+    return Counter(
+        incident.plan.path
+        for incident in campaign.incidents
+        if incident.happened or (made and not hits[incident.plan.place])
     )
 
 
-def _by_path(incidents: list[Incident]) -> dict[str, int]:
-    return dict(sorted(Counter(incident.plan.path for incident in incidents).items()))
+def _commands(campaign: Campaign) -> dict[str, int]:
+    calls = [call for incident in campaign.incidents for call in incident.history.calls]
+    ended = Counter(call.outcome for call in calls)
+    return {
+        **{name: ended[name] for name in ("accepted", "refused", "unknown")},
+        "repeats": sum(call.tries - 1 for call in calls),
+    }
+
+
+def _hits(campaign: Campaign) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for (path, call, side), count in sorted(campaign.hits().items()):
+        found[path][f"{side} {call}"] = count
+    return found
 
 
 def unreached(campaign: Campaign) -> list[str]:

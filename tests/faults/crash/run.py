@@ -12,12 +12,13 @@ from tests.faults.crash import report
 from tests.faults.crash.campaign import Campaign
 from tests.faults.crash.lab import Lab
 from tests.faults.crash.plans import Harm
+from tests.faults.runner import record
 
 Missing = Callable[[Campaign], list[str]]
 """What should have been reached and was not."""
 
 
-def run(scenario: str, harm: Harm, times: int, missing: Missing) -> None:
+def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> None:
     """Run, and exit 1 if anything was wrong or never reached."""
     asked = argparse.ArgumentParser(prog=scenario)
     asked.add_argument("--lanes", type=int, default=8, help="pairs of services at once")
@@ -30,12 +31,12 @@ def run(scenario: str, harm: Harm, times: int, missing: Missing) -> None:
     with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
         campaign = Campaign(lab, Path(folder), harm, seed=options.seed, times=options.times)
         asyncio.run(campaign.run(options.lanes, options.most))
-    row = report.row(scenario, campaign, time.monotonic() - started)
+    row = report.row(scenario, title, campaign, time.monotonic() - started)
     missed: list[str] = [] if options.most else missing(campaign)
     sys.stdout.write(f"{report.table(campaign)}\n")
-    sys.stdout.write(f"accepted {row.accepted}, recovery {row.recovery_ms}, {row.seconds} s\n")
+    sys.stdout.write(f"{row['commands']}, recovery {row['recovery_s']}, {row['seconds']} s\n")
     sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
-    sys.stdout.writelines(f"VIOLATION {one}\n" for one in row.violations)
+    sys.stdout.writelines(f"VIOLATION {one}\n" for one in row["violations"])
     if options.record:
-        sys.stdout.write(f"{row.append()}\n")
-    sys.exit(bool(missed or row.violations))
+        sys.stdout.write(f"{record(row)}\n")
+    sys.exit(bool(missed or row["violations"]))

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from tests.faults.crash.checker import Databases
-
-PARTITIONS = 2
+from tests.faults.crash.checker import PARTITIONS, Databases
 
 
 async def cut(bootstrap: str, topic: str) -> None:

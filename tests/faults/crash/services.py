@@ -149,7 +149,7 @@ async def get_crash_shelf(shelf_id: Id, query: Query) -> mini.Shelf:
     return await query.get(mini.SHELVES, shelf_id, unknown="shelf-unknown")
 
 
-shelf_handlers, reader_handlers = Handlers(), Handlers()
+shelf_handlers, reader_handlers, old_handlers = Handlers(), Handlers(), Handlers()
 _first_seen: dict[tuple[str, int], float] = {}
 
 
@@ -169,7 +169,11 @@ def note(event: mini.BookLent | BookRecalled) -> list[Step]:
     return [Do(mini.CARDS, event.reader_id, command)]
 
 
+old_handlers.on(mini.BookLent)(note)
+
+
 @reader_handlers.on(mini.Noted)
+@old_handlers.on(mini.Noted)
 def stamp(event: mini.Noted) -> list[Step]:
     line = Line(reader_id=event.reader_id, number=event.number)
     return [Do(SLIPS, event.reader_id, line)]
@@ -190,4 +194,12 @@ SERVICES = {
         handlers=reader_handlers,
         aggregates=[mini.CARDS, SLIPS],
     ),
+    "reader-old": Service(
+        name="reader",
+        settings=mini.Settings,
+        routers=[mini.reader],
+        handlers=old_handlers,
+        aggregates=[mini.CARDS, SLIPS],
+    ),
 }
+"""The reader's older release does not handle recalls."""

@@ -14,4 +14,5 @@ def unreached(campaign: Campaign) -> list[str]:
 
 
 if __name__ == "__main__":
-    run("driver-errors", "error", 1, unreached)
+    title = "Driver calls that err, never answer, or succeed and then err"
+    run("driver-errors", title, "error", 1, unreached)
