@@ -1,5 +1,6 @@
 """The outermost layer of HTTP: correlation, body limit, timing, and the last-resort answer."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.chassis import logging, metrics
 from shared.chassis.errors import Problem
-from shared.chassis.ports import OutcomeUnknown, StoreError
+from shared.chassis.ports import BusError, OutcomeUnknown, StoreError
 from shared.chassis.replies import problem_body
 from shared.chassis.strict import BODY_BYTES
 from shared.model import Refused
@@ -45,6 +46,11 @@ class Edge:
                 await self.app(scope, exchange.receive, exchange.send)
             except Problem as problem:
                 await exchange.answer(problem.status, problem.code)
+            except asyncio.CancelledError:
+                # The service stops, and the server has waited for long enough: without an answer
+                # of ours it would send its own, a 500. What was begun may still be committed.
+                await exchange.answer(503, "outcome-unknown")
+                raise
             except Exception:
                 log.exception("request.failed", route=exchange.route)
                 await exchange.answer(500, "internal-error")
@@ -118,7 +124,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(StoreError, _server)
+    app.add_exception_handler(BusError, _server)
 
 
 def _respond(
@@ -159,7 +166,7 @@ async def _http(request: Request, error: Exception) -> Response:
     return _respond(request, Problem(error.status_code, code, headers=error.headers))
 
 
-async def _store(request: Request, error: Exception) -> Response:
+async def _server(request: Request, error: Exception) -> Response:
     code = "outcome-unknown" if isinstance(error, OutcomeUnknown) else "not-ready"
-    log.warning("request.store", error=type(error).__name__)
+    log.warning("request.server", error=type(error).__name__)
     return _respond(request, Problem(503, code, headers={"retry-after": "1"}))
