@@ -85,6 +85,7 @@ ifdef FULL
 	@$(BIN)/python -m tests.faults.sim --seeds 0:10000
 	@$(BIN)/python -m tests.faults.honesty
 	@$(BIN)/python -m tests.faults.crash --record
+	@$(BIN)/python -m tests.faults.driver --record
 	@$(BIN)/python -m tests.faults --full $(SCENARIOS)
 	@$(BIN)/python -m tests.faults.report
 else
@@ -96,10 +97,6 @@ bench: $(VENV)/.bench  ## Measure against the same by hand and against peers (BE
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.capacity
-
-.PHONY: crash
-crash: $(VENV)/.dev  ## Die before and after every call to MongoDB and Kafka, on every path, 3 times
-	@$(BIN)/python -m tests.faults.crash --record
 
 .PHONY: clean
 clean:  ## Remove what setup and checks made

@@ -50,7 +50,7 @@ def main() -> None:
 
 def _rows() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for name in SCENARIOS:
+    for name in (*SCENARIOS, "crash-points", "driver-errors"):
         path = RESULTS / f"{name}.json"
         found += json.loads(path.read_text()) if path.exists() else []
     return found

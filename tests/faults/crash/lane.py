@@ -27,7 +27,7 @@ MOST_WAIT = 6.0
 LEARNING = 2
 """So many times a lane's traffic contains everything."""
 
-REST = 25.0
+REST = 60.0
 """Seconds after which everything must have taken effect."""
 
 KILLED, STOPPED = (-signal.SIGKILL,), (0, -signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A sample of the crash points, spread over all paths; the whole is `make crash`."""
+"""A sample of the crash points, spread over all paths; the whole is `make faults FULL=1`."""
 
 from collections.abc import Iterator
 from pathlib import Path
