@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from shared.chassis.auth import Role
 from shared.chassis.ports import Bus, Store
 from shared.chassis.runtime import Runtime
-from shared.chassis.service import Service
+from shared.chassis.service import Connect, Service
 from shared.chassis.tokens import Issuer
 from tests.support.wait import until
 
@@ -46,16 +46,18 @@ class Running:
 async def running(
     service: Service,
     keys: Path,
-    store: Store,
-    bus: Bus,
+    store: Store | None,
+    bus: Bus | None,
     role: Role = "operator",
     *,
     ready: bool = True,
+    connect: Connect | None = None,
 ) -> AsyncIterator[Running]:
     """Start it, wait until it is ready (unless that is not expected), and stop it."""
     issuer = Issuer(keys)
     issuer.ensure()
-    app = service.app(service.settings(jwks=keys / "jwks.json", partitions=2), store, bus)
+    settings = service.settings(jwks=keys / "jwks.json", partitions=2)
+    app = service.app(settings, store, bus, connect)
     token = issuer.access_token("op-1", [role])
     async with (
         app.router.lifespan_context(app),

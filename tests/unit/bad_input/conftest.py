@@ -11,12 +11,11 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from shared.chassis.memory.bus import MemoryBus
 from shared.chassis.operations import orders
 from shared.chassis.tokens import Issuer
 from tests.support.app import Running, running
-from tests.support.callers import TickingStore
 from tests.support.operations import Operation, operations, services
+from tests.support.shared import SharedBus, SharedStore, generations
 from tests.support.spoilt import CANARY
 
 
@@ -41,7 +40,7 @@ class Target:
 
     def published(self) -> list[Any]:
         """Every event in its outbox."""
-        store = cast("TickingStore", self.running.runtime.store)
+        store = cast("SharedStore", self.running.runtime.store)
         return [event for one in store.all("outbox") for event in one["events"]]
 
     def bearer(self, role: str, subject: str = CANARY) -> dict[str, str]:
@@ -61,7 +60,7 @@ class Target:
 @pytest.fixture(scope="session")
 async def targets(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Target]]:
     """Every service, on one bus."""
-    keys, bus, found = tmp_path_factory.mktemp("keys"), MemoryBus(), dict[str, Target]()
+    keys, bus, found = tmp_path_factory.mktemp("keys"), SharedBus(), dict[str, Target]()
     async with AsyncExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:  # only while they are made
             for limit in ("GATEWAY_RATE", "GATEWAY_BURST"):
@@ -69,7 +68,7 @@ async def targets(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
             patch.setattr(orders, "ORDERS_A_MINUTE", 1_000_000)
             for name in services():
                 service = importlib.import_module(f"services.{name}.app").SERVICE
-                started = running(service, keys, TickingStore(), bus)
+                started = running(service, keys, None, None, connect=generations(bus))
                 one = await stack.enter_async_context(started)
                 del one.http.headers["authorization"]
                 found[name] = Target(name, keys, one, operations(name))

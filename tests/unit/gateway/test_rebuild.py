@@ -16,32 +16,17 @@ from services.gateway import compare, generations, rebuild
 from services.gateway.app import SERVICE
 from services.gateway.settings import Settings
 from shared.chassis.envelope import encode, encode_value, envelope, short
-from shared.chassis.memory import MemoryBus
 from shared.chassis.ports import Bus, Store, StoreUnavailable
 from shared.chassis.streams import fresh, number
 from shared.chassis.tokens import Issuer
 from shared.events import enrollment, grants
 from shared.model import Event
-from tests.support.callers import TickingStore
+from tests.support.shared import SharedBus, SharedStore
 from tests.support.spec import NOON, context
 from tests.support.wait import until
 
 PATH = "/v1/operations/gateway/rebuild"
 SWAP, COMPARE = {"reason": "views differ"}, {"reason": "is all well", "mode": "compare"}
-
-
-class SharedStore(TickingStore):
-    """Outlives the processes that use it."""
-
-    async def close(self) -> None:
-        """Nobody else may lose it."""
-
-
-class SharedBus(MemoryBus):
-    """Outlives the processes that use it."""
-
-    async def close(self) -> None:
-        """Nobody else may lose it."""
 
 
 @dataclass
