@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.local.processes import DiedEarly
 from tests.faults.trial import Body, Trial, percentile
 from tests.support.cluster import Cluster, Shape
 
@@ -77,24 +78,39 @@ async def run(scenario: Scenario, *, full: bool = False, seed: int | None = None
     folder = Path(tempfile.mkdtemp(prefix=f"telar-{scenario.name}-"))
     sizes = scenario.full if full else scenario.quick
     begun = time.monotonic()
-    cluster = Cluster(folder, scenario.shape)
-    trial: Trial | None = None
-    around: Any = None
-    try:
-        async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        trial = await _started(scenario, folder, seed, stack)
+        await _within(trial, scenario.body(trial, **sizes), scenario.bounds[full])
+        await _within(trial, trial.judge(folder), 600.0)
+    row = {**_row(scenario, trial, sizes, time.monotonic() - begun), "full": full}
+    if trial.tally.wrong:
+        return {**row, "folder": str(folder)}
+    shutil.rmtree(folder, ignore_errors=True)
+    return row
+
+
+async def _started(
+    scenario: Scenario, folder: Path, seed: int, stack: AsyncExitStack, tries: int = 3
+) -> Trial:
+    """A cluster that is up: tried again where another program took a port meanwhile."""
+    for left in reversed(range(tries)):
+        mine = AsyncExitStack()
+        cluster, around = Cluster(folder / str(left), scenario.shape), None
+        try:
             if scenario.around is not None:
-                around = await stack.enter_async_context(scenario.around(cluster))
-            stack.push_async_callback(asyncio.to_thread, cluster.stop)
+                around = await mine.enter_async_context(scenario.around(cluster))
+            mine.push_async_callback(asyncio.to_thread, cluster.stop)
             await asyncio.to_thread(cluster.start, scenario.start)
-            trial = Trial(cluster, seed, around)
-            stack.push_async_callback(trial.close)
-            await _within(trial, scenario.body(trial, **sizes), scenario.bounds[full])
-            await trial.judge(folder)
-    finally:
-        if trial is not None and not trial.tally.wrong:
-            shutil.rmtree(folder, ignore_errors=True)
-    row = _row(scenario, trial, sizes, time.monotonic() - begun)
-    return {**row, "full": full} | ({"folder": str(folder)} if trial.tally.wrong else {})
+        except DiedEarly:
+            await mine.aclose()
+            if not left:
+                raise
+            continue
+        trial = Trial(cluster, seed, around)
+        mine.push_async_callback(trial.close)
+        await stack.enter_async_context(mine)
+        return trial
+    raise AssertionError("unreachable")
 
 
 async def _within(trial: Trial, body: Any, seconds: float) -> None:

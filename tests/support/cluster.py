@@ -19,7 +19,7 @@ from typing import Self
 from deploy.local import ports
 from deploy.local.fetch import fetch
 from deploy.local.folders import Folders
-from deploy.local.processes import Child, Program
+from deploy.local.processes import Child, DiedEarly, Program, tail
 from deploy.local.services import GATEWAY, Instance, Surroundings
 from shared.chassis.tokens import Issuer
 from tests.support.nodes import Brokers, Members
@@ -171,6 +171,9 @@ class Cluster:
             waits = [pool.submit(self._children[one.name].wait_ready, READY) for one in wanted]
         for done in waits:
             done.result()
+        for one in wanted:  # or somebody else answers where it was to listen
+            if not self.runs(one.name):
+                raise DiedEarly(f"{one.name} ended: {tail(self.log(one.name))}")
 
     def _program(self, name: str) -> Program:
         if name in self._instances:

@@ -16,10 +16,9 @@ TOPICS = [f"telar.{name}" for name in ("enrollment", "training", "grants", "trad
 
 @scenario(
     "the broker killed again and again, under load",
-    quick={"kills": 2},
+    quick={"kills": 1},
     full={"kills": 50},
     bounds=(300.0, 2 * 3600.0),
-    daily=False,
 )
 async def broker_kills(trial: Trial, kills: int) -> None:
     """Commands go on being taken; their effects come when it is back."""

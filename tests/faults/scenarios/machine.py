@@ -35,6 +35,7 @@ async def _clocks(cluster: Cluster) -> AsyncIterator[dict[str, Path]]:
     quick={"jumps": 2},
     full={"jumps": 40},
     bounds=(300.0, 3600.0),
+    daily=False,
     shape=Shape(launcher="tests.support.launch"),
     around=_clocks,
 )

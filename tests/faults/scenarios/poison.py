@@ -257,7 +257,6 @@ async def _release(cluster: Cluster) -> AsyncIterator[Path]:
     quick={"backlog": 450, "times": 1},
     full={"backlog": 1500, "times": 10},
     bounds=(300.0, 3600.0),
-    daily=False,
     shape=Shape(launcher="tests.support.launch"),
     around=_release,
 )

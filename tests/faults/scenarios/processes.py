@@ -46,6 +46,7 @@ async def kills(trial: Trial, kills: int, commands: int) -> None:
     quick={"rounds": 1},
     full={"rounds": 13},
     bounds=(300.0, 3600.0),
+    daily=False,
     shape=TWO,
 )
 async def rolling(trial: Trial, rounds: int) -> None:
