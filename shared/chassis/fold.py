@@ -7,6 +7,7 @@ loaded is asked for with `Missing`: the writer loads it, for all intents at once
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import uuid_utils
@@ -31,6 +32,13 @@ class Ref(NamedTuple):
     id: str
     kind: Aggregate[Any] | None = None
 
+
+def in_order(refs: Iterable[Ref]) -> list[Ref]:
+    """As every process would take them; a set has an order of its own in each."""
+    return sorted(refs, key=_PLACE)
+
+
+_PLACE = itemgetter(0, 1)
 
 Count = tuple[Counter, tuple[str, ...]]
 """A counter and its labels: raised once what it counts is committed, however often it is folded."""
@@ -193,7 +201,7 @@ class Scope:
         """
         numbered = self.seal()
         changed = bool(self.values.keys() & self.named)
-        for ref in self.named if changed else ():
+        for ref in in_order(self.named) if changed else ():
             self.values.setdefault(ref, self.read(ref))
         for ref, value in self.values.items():
             cell = self.batch.cells[ref]

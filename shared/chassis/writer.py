@@ -23,7 +23,7 @@ from shared.chassis.clock import Clock
 from shared.chassis.contention import closure, fail, fail_all, without_culprits
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem, Unavailable
-from shared.chassis.fold import BATCH_BYTES, Batch, Missing, Ref, Scope
+from shared.chassis.fold import BATCH_BYTES, Batch, Missing, Ref, Scope, in_order
 from shared.chassis.outbox import outbox_document
 from shared.chassis.ports import (
     Conflict,
@@ -200,7 +200,8 @@ class Writer:
         missing = {ref for work in works for ref in self._first(work)}
         while True:
             if missing:
-                batch.add(missing, await transaction.load(_by_collection(missing)))
+                refs = in_order(missing)
+                batch.add(refs, await transaction.load(_by_collection(refs)))
                 batch.reset()
             outcomes, missing, left = self._pass(batch, works)
             if not missing:
