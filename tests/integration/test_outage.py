@@ -10,8 +10,10 @@ import pytest
 from deploy.local.servers import Servers
 from shared.chassis.kafka import KafkaBus
 from shared.chassis.mongo import MongoStore
+from shared.chassis.ports import Bus
 from tests.support import mini
 from tests.support.app import Running, running
+from tests.support.own import OwnBus
 from tests.support.wait import until
 
 STOP = 10.0
@@ -25,21 +27,27 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield started
 
 
+def bus(own: Servers, name: str) -> Bus:
+    """Topics of a test's own: a database that does not know them would not serve."""
+    return OwnBus(KafkaBus(own.kafka), name)
+
+
 @pytest.fixture
 async def pair(own: Servers, tmp_path: Path) -> AsyncIterator[tuple[Running, Running]]:
     name = uuid4().hex[:10]
     stores = [MongoStore(own.mongo, f"{one}_{name}") for one in ("shelf", "reader")]
     async with (
-        running(mini.SHELF, tmp_path / "keys", stores[0], KafkaBus(own.kafka)) as shelf,
-        running(mini.READER, tmp_path / "keys", stores[1], KafkaBus(own.kafka)) as reader,
+        running(mini.SHELF, tmp_path / "keys", stores[0], bus(own, name)) as shelf,
+        running(mini.READER, tmp_path / "keys", stores[1], bus(own, name)) as reader,
     ):
         yield shelf, reader
 
 
 async def _stop_in_time(own: Servers, keys: Path, *gone: str) -> float:
-    store = MongoStore(own.mongo, f"shelf_{uuid4().hex[:10]}")
+    name = uuid4().hex[:10]
+    store = MongoStore(own.mongo, f"shelf_{name}")
     loop = asyncio.get_running_loop()
-    async with running(mini.SHELF, keys, store, KafkaBus(own.kafka)) as shelf:
+    async with running(mini.SHELF, keys, store, bus(own, name)) as shelf:
         for number in range(5):
             await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": number + 1})
         if "kafka" in gone:
