@@ -161,7 +161,7 @@ PATCHES = (
         (
             (
                 _FOLD,
-                "        for ref in self.named if changed else ():\n",
+                "        for ref in in_order(self.named) if changed else ():\n",
                 "        for ref in ():\n",
             ),
         ),
