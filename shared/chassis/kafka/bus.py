@@ -93,7 +93,7 @@ class KafkaBus:
     async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
         """By partition the offset that the group noted, and the end."""
         async with self._admin("progress") as admin:
-            found = await admin.list_consumer_group_offsets(group)
+            found = await _noted(admin, group)
         noted = {(one.topic, one.partition): max(place.offset, 0) for one, place in found.items()}
         return {
             place: (noted.get(place, 0), end) for place, end in (await self.ends(topic)).items()

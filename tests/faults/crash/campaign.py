@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from deploy.local.servers import Servers
@@ -20,6 +20,9 @@ MODES: dict[str, Sequence[Mode]] = {
     "fill": ("late",),
 }
 """When a place of this path may be reached, the likeliest first."""
+
+RETRIES = 2
+"""How often a place that was not reached gets another chance: a busy machine is slow."""
 
 UNLIKELY = ("adopt", "backfill", "lost topic")
 """Paths that nobody finds by chance."""
@@ -38,25 +41,33 @@ class Campaign:
         self._random = random.Random(seed)
         self.services: dict[Place, set[str]] = defaultdict(set)
         self.incidents: list[Incident] = []
-        self.missed: set[Place] = set()
         self._todo: deque[tuple[Place, int]] = deque()
         self._modes: dict[Place, Mode] = {}
         self._taken = Counter[str]()
+        self._missed = Counter[Place]()
         self._fresh = 0
         if harm == "death":
             self._todo.extend(((path, "", ""), 0) for path in UNLIKELY)
 
-    async def run(self, lanes: int, most: int | None = None) -> None:
-        """Run until every place has had its share, or so many things went wrong."""
-        await asyncio.gather(*[self._lane(f"lane{number}", most) for number in range(lanes)])
+    async def run(self, lanes: int, most: int | None = None, wanted: Collection[str] = ()) -> None:
+        """Run until every place has had its share, or so many things went wrong.
 
-    async def _lane(self, name: str, most: int | None) -> None:
+        A little longer if on a path that is wanted nothing did.
+        """
+
+        def is_enough() -> bool:
+            if most is None or self.count < most:
+                return False
+            paths = {path for path, _, _ in self.hits()}
+            return paths >= set(wanted) or self.count >= 2 * most
+
+        await asyncio.gather(*[self._lane(f"lane{number}", is_enough) for number in range(lanes)])
+
+    async def _lane(self, name: str, is_enough: Callable[[], bool]) -> None:
         lane = Lane(name, self._servers, self._folder, self._seen, self._harm)
         try:
             await lane.start()
-            while most is None or self.count < most:
-                if not self._todo:
-                    break
+            while self._todo and not is_enough():
                 place, number = self._next()
                 await self._harm_it(lane, place, number)
             await lane.recheck()
@@ -77,7 +88,7 @@ class Campaign:
         """The first of all places before the second of any, in turns on every path."""
         self._random.shuffle(self._todo)
         chosen = min(self._todo, key=lambda one: (one[1], self._taken[one[0][0]]))
-        self._taken[chosen[0][0]] += 1
+        self._taken[chosen[0][0]] += chosen[1] > 0
         self._todo.remove(chosen)
         return chosen
 
@@ -94,7 +105,12 @@ class Campaign:
                 if incident.happened:
                     self._modes[place] = mode
                     return
-        self.missed.add(place)
+        self._missed[place] += 1
+        if self._missed[place] <= RETRIES and (place[1] or not self._is_known(place[0])):
+            self._todo.append((place, number))
+
+    def _is_known(self, path: str) -> bool:
+        return any(place[0] == path for place in self.services)
 
     async def _run(self, lane: Lane, incident: Incident) -> None:
         self.incidents.append(incident)

@@ -26,6 +26,7 @@ LOST_WAYS: dict[str, Way] = {
     "d": [("loan", 8), ("loan", LOST_TAIL)],
 }
 
+RECALLED = "telar.shelf.book-recalled.v1"
 VIEWS = ("topic", "lag", "parked", "quarantine", "streams", "chains", "checks", "audit")
 """What an operator may ask of a service."""
 
@@ -102,19 +103,23 @@ class Client:
         path, body = f"/operations/{service}/adopt-topic", {"reason": "an old backup"}
         await self._post(History(), service, path, body)
 
-    async def backfill(self) -> None:
-        """An operator lets the reader make up for the recalls."""
-        body = {"type": "telar.shelf.book-recalled.v1", "reason": "a new handler"}
-        await self._post(History(), "reader", "/operations/reader/backfill", body)
+    async def backfill(self, once: str) -> bool:
+        """An operator lets the reader make up for the recalls; whether that is accepted."""
+        path, body = "/operations/reader/backfill", {"type": RECALLED, "reason": "a new handler"}
+        with suppress(httpx2.TransportError):
+            headers = {"idempotency-key": once}
+            answer = await self.http["reader"].post(path, json=body, headers=headers)
+            return answer.status_code == 200
+        return False
 
     async def _order(self, history: History, name: str) -> None:
         """What an operator does meanwhile, without need."""
-        body = {"key": f"{name}-a", "first": 1, "reason": "to be sure"}
-        await self._post(history, "shelf", "/operations/shelf/resend", body)
         body = {"topic": "telar.shelf", "key": f"{name}-c", "reason": "it is ill"}
         for _ in range(4):
             await self._post(history, "reader", "/operations/reader/parked/retry", body)
             await asyncio.sleep(0.1)
+        body = {"key": f"{name}-a", "first": 1, "reason": "to be sure"}
+        await self._post(history, "shelf", "/operations/shelf/resend", body)
 
     async def _post(self, history: History, service: str, path: str, body: Any) -> None:
         once = {"idempotency-key": uuid.uuid4().hex}
@@ -126,6 +131,7 @@ class Client:
         asked = [
             ("shelf", f"/shelves/shelf-{name}"),
             ("reader", f"/cards/{name}-a"),
+            ("shelf", "/scratch"),
             (service, "/readyz"),
             (service, f"/operations/{service}"),
             *[(service, f"/operations/{service}/{view}") for view in VIEWS],

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,12 +152,16 @@ class Lane:
         process = self._start("reader")
         await until(self._databases.is_taken_up, within=REST)
         process.arm(incident.plan)
-        await self._client.backfill()
+        once = uuid.uuid4().hex
+        await self._client.backfill(once)
         with suppress(TimeoutError):
             async with asyncio.timeout(MOST_WAIT):
                 await process.happened.wait()
         since = time.monotonic()
         await self._look_at(incident)
+        if process.gone.is_set():
+            await self._revive("reader")
+        await until(lambda: self._client.backfill(once), within=REST)
         return since
 
     async def _passed(self, history: History) -> bool:
@@ -197,6 +202,8 @@ class Lane:
         else:
             process.arm(incident.plan)
         if incident.mode == "cut":
+            database = self._databases.of(incident.service)
+            await until(lambda: database["acknowledged"].count_documents({}), within=REST)
             await cut(self._kafka, f"{self.name}.telar.{incident.service}")
         if incident.mode == "stop":
             await asyncio.sleep(0.2)

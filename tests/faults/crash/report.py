@@ -42,7 +42,7 @@ def _by_path(campaign: Campaign, *, made: bool) -> Counter[str]:
     return Counter(
         incident.plan.path
         for incident in campaign.incidents
-        if incident.happened or (made and not hits[incident.plan.place])
+        if incident.happened or (made and incident.plan.call and not hits[incident.plan.place])
     )
 
 

@@ -149,6 +149,12 @@ async def get_crash_shelf(shelf_id: Id, query: Query) -> mini.Shelf:
     return await query.get(mini.SHELVES, shelf_id, unknown="shelf-unknown")
 
 
+@shelf.get("/scratch", policy=Role("operator"))
+async def forget_scratch(query: Query) -> Lines:
+    await query.store.forget(["scratch"])
+    return Lines(id="scratch")
+
+
 shelf_handlers, reader_handlers, old_handlers = Handlers(), Handlers(), Handlers()
 _first_seen: dict[tuple[str, int], float] = {}
 

@@ -109,6 +109,7 @@ _AFTER: Mapping[str, Errors] = {
     "update_many": _WRITTEN,
     "create_indexes": _WRITTEN,
     "create_collection": _WRITTEN,
+    "drop_collection": _WRITTEN,
 }
 
 

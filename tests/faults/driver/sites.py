@@ -21,7 +21,12 @@ from shared.chassis import kafka, mongo, patience
 METHODS: dict[type[Any], tuple[str, ...]] = {
     motor.AsyncIOMotorClient: ("start_session",),
     motor.AsyncIOMotorClientSession: ("commit_transaction", "end_session"),
-    motor.AsyncIOMotorDatabase: ("command", "create_collection", "list_collection_names"),
+    motor.AsyncIOMotorDatabase: (
+        "command",
+        "create_collection",
+        "drop_collection",
+        "list_collection_names",
+    ),
     motor.AsyncIOMotorCollection: (
         "bulk_write",
         "count_documents",
