@@ -128,20 +128,24 @@ class Generations:
 
         def point(pointer: Document | None) -> Document:
             found = pointer or _FIRST
-            if found["generation"] != left or found["old"] is not None:
+            if found["generation"] != left:
                 raise Taken
-            return {**found, "generation": generation, "old": left, "drop_at": until}
+            leaving = [*found["left"], {"generation": left, "drop_at": until}]
+            return {**found, "generation": generation, "left": leaving}
 
         await change(self._base, COLLECTION, POINTER, point)
         await _carry_over(left_store, runtime.store)
         self._adopt(runtime, generation)
 
     async def _clear_away(self, pointer: Document) -> None:
-        """Drop the generation that was left, once every replica has followed."""
-        old = pointer["old"]
-        if old is None or self.runtime.clock.now() < pointer["drop_at"]:
-            return
-        store = self._make(old).store
+        """Drop the generations that were left, once every replica has followed."""
+        now = self.runtime.clock.now()
+        for left in pointer["left"]:
+            if left["drop_at"] <= now:
+                await self._drop_left(left["generation"])
+
+    async def _drop_left(self, generation: int) -> None:
+        store = self._make(generation).store
         try:
             await _carry_over(store, self.runtime.store)
             await self.drop(store)
@@ -149,11 +153,13 @@ class Generations:
             await store.close()
 
         def cleared(found: Document | None) -> Document | None:
-            return {**found, "old": None} if found and found["old"] == old else None
+            left = found["left"] if found else []
+            others = [one for one in left if one["generation"] != generation]
+            return {**found, "left": others} if found and others != left else None
 
         with suppress(Taken):
             await change(self._base, COLLECTION, POINTER, cleared)
-        log.info("generation.dropped", generation=old)
+        log.info("generation.dropped", generation=generation)
 
     async def drop(self, store: Store) -> None:
         """Everything of a generation; the pointer stays where it is."""
@@ -161,7 +167,7 @@ class Generations:
         await store.forget([*OWN, BUILDS, *names])
 
 
-_FIRST: Document = {"generation": 0, "highest": 0, "old": None, "drop_at": None}
+_FIRST: Document = {"generation": 0, "highest": 0, "left": []}
 
 
 async def _carry_over(left: Store, live: Store) -> None:

@@ -189,6 +189,26 @@ async def test_what_was_left_is_dropped_and_the_audit_goes_along(place: Place) -
         await counted(process, 1)
 
 
+async def test_views_can_be_made_anew_again_before_what_was_left_is_dropped(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "GRACE", timedelta(hours=1))
+    async with place.process() as process:
+        await place.women("ana")
+        await counted(process, 1)
+        for number in (1, 2):
+            await process.order(SWAP, key=f"order-000{number}")
+            await until(
+                lambda: process.get(PATH),
+                lambda seen, number=number: (
+                    (seen["generation"], seen["state"]) == (number, "swapped")
+                ),
+            )
+        await counted(process, 1)
+        [pointer] = place.stores[0].all("generations")
+        assert [one["generation"] for one in pointer["left"]] == [0, 1]
+
+
 async def test_comparing_names_what_differs_and_changes_nothing(place: Place) -> None:
     async with place.process() as process:
         await place.women("ana", "bea", "eva")
