@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from shared.chassis.adoption import adopt_topic
 from shared.chassis.ports import BusError, Conflict, OutcomeUnknown, StoreUnavailable
 from tests.faults.sim import rules
 from tests.faults.sim.cluster import Cluster, Replica
@@ -207,16 +206,6 @@ class Nemesis:
         self.cluster.restored.add("desk")
         for replica in self.cluster.of("desk"):
             replica.start()
-
-    async def adopt(self) -> None:
-        """The operator's order to a publisher that refuses to serve, because Kafka knows more."""
-        for replica in self.cluster.of("desk") if self.cluster.restored else ():
-            runtime, process = replica.runtime, replica.process
-            if runtime is not None and process is not None and runtime.behind:
-                assert not runtime.started
-                self.world.happened("refusal to serve")
-                await process.run(adopt_topic(runtime.topic, runtime.store, runtime.bus))
-                return
 
     async def clock_jump(self) -> None:
         """The clock of one machine is set, forward or back."""

@@ -13,6 +13,7 @@ from tests.faults.sim import checker
 from tests.faults.sim.adapters import Asked
 from tests.faults.sim.cluster import Cluster
 from tests.faults.sim.nemesis import Nemesis
+from tests.faults.sim.operator import Operator
 from tests.faults.sim.report import Outcome
 from tests.faults.sim.workload import SPAN, Clients, plain
 from tests.faults.sim.world import Now, World
@@ -47,6 +48,7 @@ class _Trial:
     def __init__(self, world: World, cluster: Cluster) -> None:
         self.world, self.cluster = world, cluster
         self.clients, self.nemesis = Clients(cluster), Nemesis(cluster)
+        self.operator = Operator(cluster)
         self.rested = 0.0
         cluster.bus.told_reset = self._reset
 
@@ -66,7 +68,7 @@ class _Trial:
         self.world.trace(lambda: "HEALED")
         healed = loop.now
         await asyncio.sleep(3.0 if self.cluster.restored else 0.0)
-        await self.nemesis.adopt()
+        await self.operator.adopt()
         await commands
         await self._rest()
         self.rested = loop.now - healed
@@ -89,6 +91,7 @@ class _Trial:
                 self.world.wrong.append(("rest", "it did not come to rest"))
                 raise _Restless
             await asyncio.sleep(1.0)
+            await self.operator.skip()
 
     def _is_quiet(self) -> bool:
         stores = self.cluster.stores
