@@ -14,7 +14,7 @@ from tests.faults.sim.loop import PROCESS
 from tests.faults.sim.wire import Wire
 from tests.faults.sim.world import World
 
-PATIENCE = 4.0
+PATIENCE = 6.0
 """Seconds after which a poll comes back with nothing."""
 
 SIZES = (1, 3, 20, 500)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from shared.chassis import http
 from shared.chassis.auth import Caller
+from shared.chassis.backfill import Backfills
 from shared.chassis.deadlines import Deadlines
 from shared.chassis.errors import Problem
 from shared.chassis.heads import Announcer
@@ -31,7 +32,13 @@ from tests.faults.sim.world import World
 
 PARTITIONS = 2
 
-_PERIODS = {Deadlines.run: 1.0, Repair.run: 3.0, Publisher.run_sweep: 3.0, Announcer.run: 2.0}
+_PERIODS = {
+    Deadlines.run: 1.5,
+    Repair.run: 3.0,
+    Publisher.run_sweep: 4.0,
+    Announcer.run: 3.0,
+    Backfills.run: 30.0,
+}
 for _loop, _every in _PERIODS.items():
     _loop.__defaults__ = (_every,)  # they look less often, so that virtual time costs less
 

@@ -23,9 +23,15 @@ class Operator:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.world = cluster, cluster.world
 
-    async def adopt(self) -> None:
+    async def look(self) -> None:
+        """Do what is to be done now."""
+        if self.cluster.restored:
+            await self._adopt()
+            await self._skip()
+
+    async def _adopt(self) -> None:
         """The order to a publisher that refuses to serve, because Kafka knows more."""
-        for replica in self.cluster.of("desk") if self.cluster.restored else ():
+        for replica in self.cluster.of("desk"):
             runtime, process = replica.runtime, replica.process
             if runtime is not None and process is not None and runtime.behind:
                 assert not runtime.started
@@ -33,9 +39,9 @@ class Operator:
                 await process.run(adopt_topic(runtime.topic, runtime.store, runtime.bus))
                 return
 
-    async def skip(self) -> None:
+    async def _skip(self) -> None:
         """Give up, at each subscriber, events that were lost before they were ever sent."""
-        for service in ("shop", "view") if self.cluster.restored else ():
+        for service in ("shop", "view"):
             replica = self.cluster.of(service)[0]
             runtime, process = replica.runtime, replica.process
             if runtime is None or process is None or not runtime.started:

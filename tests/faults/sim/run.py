@@ -67,8 +67,6 @@ class _Trial:
         self.nemesis.heal()
         self.world.trace(lambda: "HEALED")
         healed = loop.now
-        await asyncio.sleep(3.0 if self.cluster.restored else 0.0)
-        await self.operator.adopt()
         await commands
         await self._rest()
         self.rested = loop.now - healed
@@ -91,7 +89,7 @@ class _Trial:
                 self.world.wrong.append(("rest", "it did not come to rest"))
                 raise _Restless
             await asyncio.sleep(1.0)
-            await self.operator.skip()
+            await self.operator.look()
 
     def _is_quiet(self) -> bool:
         stores = self.cluster.stores

@@ -14,7 +14,7 @@ from tests.faults.sim.cluster import Answer, Cluster, Request
 ACCOUNTS = ("ana", "eva", "ines")
 PAIRS = ("p1", "p2")
 ROOM = "hall"
-SPAN = 12.0
+SPAN = 10.0
 """Virtual seconds in which commands are given and faults made."""
 
 TRIES = 8
