@@ -4,7 +4,8 @@ service, runtime         a service, and one process of it: its loops, their star
 the write path           work (the kinds of intent), fold (in memory), writer (one transaction)
                          contention (who is in whose way), breaker, replies, clock
 streams of events        envelope (an event as sent), streams (positions), outbox (publishing)
-                         heads (where streams end), tail (what Kafka kept), adoption
+                         ends (what Kafka acknowledged), tail (whether it kept it)
+                         heads (where streams end), adoption
 consuming                consumer, parking (keys that wait), mending (repairs), repair (asking)
                          control (messages), handled and backfill (handlers added later)
 beside the writer        deadlines, duties (claimed by one process for all)

@@ -1,8 +1,9 @@
 """Publishing: at once after the commit, and again by whoever finds that it was not acknowledged.
 
 The outbox is the log: one document a commit, its events as the bytes that are sent. Only its
-`send_after` ever changes, and it is unset once Kafka acknowledged. There is no leader and no
-lock: duplicates and inversions are harmless to numbered streams.
+`send_after` ever changes, and it is unset once Kafka acknowledged and where that was is noted, so
+that nothing can be lost there unseen. There is no leader and no lock: duplicates and inversions
+are harmless to numbered streams.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import uuid_utils
 
 from shared.chassis import metrics
 from shared.chassis.clock import Clock
+from shared.chassis.ends import Ends
 from shared.chassis.envelope import Envelope, encode
 from shared.chassis.ports import (
     Bus,
@@ -40,6 +42,9 @@ WAITING = 2000
 
 AT_ONCE = 5000
 """Events sent at a time, within the deadline: a commit more than fill it."""
+
+MARK_EVERY = 0.1
+"""Seconds between two marks of what was acknowledged: one for many batches."""
 
 SWEPT = 20
 """Commits that a sweep takes at a time: as many as may be full."""
@@ -71,8 +76,8 @@ class Publisher:
         self._sent: list[str] = []
         self._marking: asyncio.Task[None] | None = None
         self._stopping = False
-        self.acknowledged: dict[Place, int] = {}
-        """The ends of partitions as Kafka acknowledged them, until they are noted."""
+        self.ends = Ends(store)
+        self._acknowledged: dict[Place, int] = {}
 
     def offer(self, document: Document, events: list[Envelope]) -> None:
         """A commit was acknowledged: send its events soon."""
@@ -105,7 +110,7 @@ class Publisher:
         """Send these now, in order; `BusError` if not all were acknowledged."""
         acknowledged = await self._send([encode(event) for event in events])
         for place, end in acknowledged.items():
-            self.acknowledged[place] = max(end, self.acknowledged.get(place, 0))
+            self._acknowledged[place] = max(end, self._acknowledged.get(place, 0))
         for event_type, count in Counter(event.type for event in events).items():
             metrics.PUBLISHED.labels(event_type).inc(count)
 
@@ -145,9 +150,13 @@ class Publisher:
         Nobody sends it again before its `send_after`, and if somebody does it is harmless.
         """
         while self._sent:
-            sent = self._sent.copy()
+            if not self._stopping:
+                await asyncio.sleep(MARK_EVERY)
+            sent, ends = self._sent.copy(), self._acknowledged.copy()
             self._sent.clear()
+            self._acknowledged.clear()
             try:
+                await self.ends.note(ends)
                 await self.store.clear(COLLECTION, sent, "send_after")
             except StoreError:
                 log.warning("publish.unmarked", commits=len(sent))

@@ -22,7 +22,6 @@ from shared.chassis.envelope import GENESIS, topic_of
 from shared.chassis.handled import Handled
 from shared.chassis.heads import ALL, RECENT, Announcer
 from shared.chassis.outbox import Publisher
-from shared.chassis.patience import at_most
 from shared.chassis.ports import (
     Bus,
     BusError,
@@ -101,7 +100,7 @@ class Runtime:
         self.topic = topic_of(f"telar.{name}.x")
         self.duties = Duties(store, self.clock)
         self.announcer = Announcer(self.topic, store, self.clock, self.publisher, self.duties)
-        self.tail = Tail(self.topic, store, bus, self.publisher)
+        self.tail = Tail(self.topic, store, bus, self.publisher, self._topics)
         self.repair = Repair(self.group, store, bus, self.clock, self.writer)
         self.handled = Handled(store, foreign_types(name, handlers))
         self.backfills = Backfills(store, bus, self.clock, self.writer, self.handled)
@@ -173,9 +172,13 @@ class Runtime:
         await self.store.ensure(collections, self.indexes)
         await self.clock.sync()
         self.secret = await _secret(self.store)
+        await self._topics()
+        await self.duties.ensure(*DUTIES)
+
+    async def _topics(self) -> None:
+        """Make those that are missing: at the start, and where a broker came back empty."""
         topics = dict.fromkeys((*self.intake.topics, self.topic), self.partitions)
         await self.bus.ensure({**topics, CONTROL: 1}, passing=[CONTROL])
-        await self.duties.ensure(*DUTIES)
 
     def _hear(self, record: Record) -> None:
         """A message on `telar.control`: an ask for our events, or where others' streams end."""
@@ -234,7 +237,6 @@ class Runtime:
         self.writer.abandon()
         self.publisher.stop()
         await self._end("publisher", 1.5)
-        await at_most(0.5, self.tail.note())
         closing = (self.publisher.close(1.0), self.repair.close(1.0), self.bus.close())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2.0):

@@ -6,7 +6,7 @@ acknowledged (a lost tail, a topic made anew): everything since then is sent aga
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -23,16 +23,11 @@ from shared.chassis.outbox import Publisher
 from shared.chassis.ports import (
     Bus,
     BusError,
-    Conflict,
-    Document,
     Place,
-    Put,
     Record,
     Store,
     StoreError,
 )
-
-COLLECTION = "acknowledged"
 
 LOOK_BACK = 1000
 """Records at the end of each partition that are compared with the outbox."""
@@ -41,7 +36,9 @@ MARGIN = timedelta(minutes=2)
 """Records stand in the order of time but for so much."""
 
 TAIL = "tail"
-NOTE_EVERY, LOOK_EVERY = 5.0, timedelta(seconds=30)
+LOOK_EVERY = timedelta(seconds=30)
+ASK_EVERY = 5.0
+"""Seconds after which a process asks whether the look is its own now."""
 
 _COMMITS = 200
 
@@ -51,18 +48,30 @@ log = structlog.get_logger("telar.tail")
 class Tail:
     """The end of one publisher's topic."""
 
-    def __init__(self, topic: str, store: Store, bus: Bus, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        topic: str,
+        store: Store,
+        bus: Bus,
+        publisher: Publisher,
+        ensure: Callable[[], Awaitable[None]],
+    ) -> None:
         self.topic, self.store, self.bus, self.publisher = topic, store, bus, publisher
+        self.ensure = ensure
 
     async def run(self, clock: Clock, duties: Duties) -> None:
-        """Note what was acknowledged, and look now and then whether it is still there."""
+        """Look now and then whether the topic is there, with all that was acknowledged."""
         while True:
-            await asyncio.sleep(NOTE_EVERY)
-            with suppress(StoreError, BusError):
-                await self.note()
+            await asyncio.sleep(ASK_EVERY)
+            with suppress(StoreError):
                 if (duty := await duties.claim(TAIL)) is not None:
-                    await self.lost()
+                    await self._look()
                     await duties.done(duty, clock.now() + LOOK_EVERY)
+
+    async def _look(self) -> None:
+        with suppress(BusError):  # the next look is soon enough
+            await self.ensure()
+            await self.lost()
 
     async def ahead(self) -> dict[str, Envelope]:
         """By key the last event in Kafka that our outbox does not know; empty when all is well."""
@@ -76,20 +85,11 @@ class Tail:
                     last[event.key] = event
         return await unknown(self.store, self.topic, last)
 
-    async def note(self) -> None:
-        """Keep the ends that Kafka acknowledged, so that a loss can be seen later."""
-        ends = dict(self.publisher.acknowledged)
-        self.publisher.acknowledged.clear()
-        if ends:
-            await self._write(ends, lower=False)
-
     async def lost(self) -> bool:
         """Whether Kafka has less than it acknowledged; if so, send everything since then again."""
         ends = await self.bus.ends(self.topic)
-        noted = await self.store.some(COLLECTION, [_id(place) for place in ends])
-        short = [
-            place for place, end in ends.items() if end < noted.get(_id(place), {"next": 0})["next"]
-        ]
+        noted = await self.publisher.ends.among(ends)
+        short = [place for place, end in ends.items() if end < noted.get(place, 0)]
         if not short:
             return False
         metrics.TAILS_LOST.inc(len(short))
@@ -97,7 +97,7 @@ class Tail:
         log.error("tail.lost", topic=self.topic, partitions=len(short), since=str(since))
         sent = await self._send_since(since)
         log.warning("tail.sent_again", topic=self.topic, events=sent)
-        await self._write(await self.bus.ends(self.topic), lower=True)
+        await self.publisher.ends.reset(await self.bus.ends(self.topic))
         return True
 
     async def _survived(self, short: list[Place], ends: Mapping[Place, int]) -> datetime | None:
@@ -122,22 +122,6 @@ class Tail:
         metrics.RESENT.inc(sent)
         return sent
 
-    async def _write(self, ends: Mapping[Place, int], *, lower: bool) -> None:
-        ids = {_id(place): end for place, end in ends.items()}
-        try:
-            async with self.store.transaction() as transaction:
-                there = (await transaction.load({COLLECTION: list(ids)})).get(COLLECTION, {})
-                writes = [
-                    Put(COLLECTION, _noted(doc_id, end, there.get(doc_id)), _was(there.get(doc_id)))
-                    for doc_id, end in ids.items()
-                    if lower or end > there.get(doc_id, {"next": 0})["next"]
-                ]
-                if writes:
-                    await transaction.write(writes)
-                    await transaction.commit()
-        except Conflict:
-            return  # another process notes them too
-
 
 async def unknown(store: Store, topic: str, last: Mapping[str, Envelope]) -> dict[str, Envelope]:
     """Those of these last events, by key, that our streams do not end with or have passed."""
@@ -159,15 +143,3 @@ def events_of(records: list[Record]) -> list[tuple[Record, Envelope]]:
         with suppress(Malformed):  # whatever it is, it is none of ours
             found.append((record, decode(record)))
     return found
-
-
-def _id(place: Place) -> str:
-    return f"{place[0]}/{place[1]}"
-
-
-def _noted(doc_id: str, end: int, there: Document | None) -> Document:
-    return {"_id": doc_id, "version": (_was(there) or 0) + 1, "next": end}
-
-
-def _was(document: Document | None) -> int | None:
-    return document["version"] if document else None

@@ -48,7 +48,7 @@ class RepairSuite(CoreSuite):
         monkeypatch.setattr(heads, "EVERY", SOON)
         monkeypatch.setattr(heads, "QUIET", timedelta(0))
         monkeypatch.setattr(heads, "ASK_AGAIN", 0.2)
-        monkeypatch.setattr(tail, "NOTE_EVERY", 0.1)
+        monkeypatch.setattr(tail, "ASK_EVERY", 0.1)
         monkeypatch.setattr(tail, "LOOK_EVERY", SOON)
         monkeypatch.setattr(consumer, "SHORTEST_BREAK", 0.2)
         monkeypatch.setattr(consumer, "COMMIT_EVERY", 0.1)

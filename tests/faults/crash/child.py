@@ -52,7 +52,7 @@ QUICK = {
     "parking.GAP_PATIENCE": timedelta(seconds=0.3),
     "repair.CLAIM": timedelta(seconds=0.8),
     "tail.LOOK_EVERY": timedelta(seconds=2),
-    "tail.NOTE_EVERY": 0.5,
+    "tail.ASK_EVERY": 0.5,
 }
 """The core's patience, shorter: what is tested is what happens, not how long it may take."""
 
