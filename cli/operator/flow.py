@@ -43,10 +43,12 @@ def backfill(session: Session, service: str, event_type: str, why: str) -> int:
     while True:
         jobs = api.items(f"{service}/backfill")
         found = next(job for job in jobs if job["type"] == event_type)
-        if found["state"] != "running":
+        if found["state"] == "done":
             session.thing(found)
             return usage.FAILED if found["failures"] else usage.OK
         word = f"  {found['events']} events read, {found['applied']} applied"
+        if found["state"] == "waiting":
+            word = "  waits until every partition is read by the release that handles it"
         if word != told:
             session.say(word)
             told = word

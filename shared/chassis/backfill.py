@@ -1,7 +1,8 @@
 """A handler that was added later runs over what it has missed: each event once, beside the rest.
 
 Positions do not move: the events were applied, only without this handler. Which of a key's events
-were made up for is kept in `filled`, in the transaction of their effects.
+were made up for is kept in `filled`, in the transaction of their effects. While an older release
+still reads a partition, it is not known yet what that one lets go by: the job waits.
 """
 
 import asyncio
@@ -45,7 +46,8 @@ class Backfill(Frozen):
     """One type's backfill: how many events were read, made up for, and failed."""
 
     type: str
-    state: Literal["running", "done"]
+    state: Literal["waiting", "running", "done"]
+    """It waits while an older release still reads a partition of the topic."""
     events: int
     applied: int
     failures: list[Failure]
@@ -97,12 +99,12 @@ class Begin(Answered):
         """Let a process take it."""
         if self.type not in self.handled.types:
             raise Unknown("backfill-type-unhandled")
-        if (there := scope.read(self._job)) and there["state"] == "running":
+        if (there := scope.read(self._job)) and there["state"] != "done":
             raise Refused("backfill-running")
         none: Document = {"events": 0, "applied": 0, "failures": []}
-        job = {"_id": self.type, "state": "running", "due": self.context.at, **none}
+        job = {"_id": self.type, "state": "waiting", "due": self.context.at, **none}
         scope.put(self._job, job)
-        self.asked.note(scope, self.type, "running")
+        self.asked.note(scope, self.type, "waiting")
         return Stored(200, Backfill.of(job).model_dump_json().encode())
 
 
@@ -120,18 +122,25 @@ class Backfills:
         while True:
             await asyncio.sleep(every)
             try:
-                for job in await self.store.before(COLLECTION, "due", self.clock.now(), 10):
-                    await self._take(job)
+                await self.look()
             except (StoreError, BusError, Problem) as error:
                 log.warning("backfill.waits", error=type(error).__name__)
 
-    async def _take(self, job: Document) -> None:
+    async def look(self) -> None:
+        """Take up what waits, but in an older release: that would do nothing and call it done."""
+        for job in await self.store.before(COLLECTION, "due", self.clock.now(), 10):
+            if job["_id"] not in self.handled.types:
+                continue
+            places = list(await self.bus.ends(topic_of(job["_id"])))
+            if await self.handled.everywhere(job["_id"], places):
+                await self._take(job, places)
+
+    async def _take(self, job: Document, places: list[Place]) -> None:
         place = Instant(COLLECTION, job["_id"], "due")
         claimed = self.clock.now() + CLAIM
-        if not await self.store.move(place, job["due"], claimed):
+        if not await self.store.move(place, job["due"], claimed, {"state": "running"}):
             return
-        ends = await self.bus.ends(topic_of(job["_id"]))
-        missed = await self.handled.missed(job["_id"], list(ends))
+        missed = await self.handled.missed(job["_id"], places)
         for partition, stretches in missed.items():
             for stretch in stretches:
                 job, claimed = await self._fill(job, partition, stretch, claimed)

@@ -39,6 +39,11 @@ class Handled:
                 continue  # another process took it up meanwhile
             return
 
+    async def everywhere(self, event_type: str, places: Sequence[Place]) -> bool:
+        """Whether no partition is still read without a handler; one nobody ever read is none."""
+        known = await self.store.some(COLLECTION, [place_id(place) for place in places])
+        return all(event_type in one["types"] for one in known.values())
+
     async def missed(self, event_type: str, places: Sequence[Place]) -> dict[Place, list[Stretch]]:
         """What went by of this type, by partition; what still goes on is not over."""
         known = await self.store.some(COLLECTION, [place_id(place) for place in places])

@@ -173,10 +173,11 @@ def test_lag_is_exit_code_one_when_somebody_is_behind(script: Script) -> None:
 def test_backfill_waits_until_it_is_over(script: Script, failures: list[Any], code: int) -> None:
     kind = "telar.trade.x.v1"
     counted: dict[str, Any] = {"events": 10, "applied": 3, "failures": []}
-    row: dict[str, Any] = {"type": kind, "state": "running", **counted}
+    row: dict[str, Any] = {"type": kind, "state": "waiting", **counted}
     script.says("POST grants/backfill", row)
     done = row | {"state": "done", "failures": failures}
-    script.says("GET grants/backfill", page(row), page(done))
+    running = row | {"state": "running"}
+    script.says("GET grants/backfill", page(row), page(running), page(done))
     assert flow.backfill(script.session(), "grants", kind, "why") == code
 
 

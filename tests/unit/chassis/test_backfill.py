@@ -1,0 +1,50 @@
+"""A backfill that is ordered while an older release still reads waits for it to end."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from shared.chassis.envelope import encode
+from shared.chassis.memory import MemoryBus
+from tests.integration.core_suite import LENT, CoreSuite, chain
+from tests.integration.repair_suite import Lent, order
+from tests.support import mini
+from tests.support.app import Running, running
+from tests.support.wait import until
+from tests.unit.chassis.test_core import Ticking
+
+KEYS = ("ana", "eva", "zoe", "gil")
+
+
+async def state(reader: Running) -> str:
+    """Of the one backfill that there is."""
+    (job,) = (await reader.json("/operations/reader/backfill"))["items"]
+    return str(job["state"])
+
+
+async def test_a_backfill_waits_until_the_older_release_reads_nothing_any_more(
+    tmp_path: Path,
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    mini.poison.clear()
+    async with AsyncExitStack() as both:
+        deaf = await both.enter_async_context(running(mini.DEAF, tmp_path / "keys", *lent))
+        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 2)])
+        await until(
+            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 8}
+        )
+        reader = await both.enter_async_context(running(mini.READER, tmp_path / "keys", store, bus))
+        ordered = await order(reader, "reader/backfill", type=LENT)
+        assert ordered.json()["state"] == "waiting"
+        await reader.runtime.backfills.look()
+        assert await state(reader) == "waiting"
+        twice = await order(reader, "reader/backfill", type=LENT)
+        assert twice.json()["code"] == "backfill-running"
+        deaf.runtime.intake.stop()
+        places = list(await bus.ends("telar.shelf"))
+        await until(lambda: reader.runtime.handled.everywhere(LENT, places))
+        await deaf.runtime.backfills.look()
+        await until(lambda: state(reader), lambda seen: seen == "done")
+        for key in KEYS:
+            await CoreSuite.card(reader, key, [1, 2])
