@@ -270,6 +270,17 @@ class RepairSuite(CoreSuite):
         await until(noted, lambda now: now[place]["next"] < higher["next"])
         await self.card(reader, "ana", [1, 2])
 
+    async def test_what_counts_as_sent_has_its_end_noted(
+        self, shelf: Running, shelf_store: Store
+    ) -> None:
+        """Else a loss right after it would be seen by nobody."""
+        await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": 1})
+        await until(
+            lambda: shelf.json("/operations/shelf"), lambda seen: not seen["backlog"]["outbox"]
+        )
+        noted = await shelf_store.some("acknowledged", [f"{SHELF}/0", f"{SHELF}/1"])
+        assert [one["next"] for one in noted.values()] == [1]
+
     async def test_a_publisher_from_an_old_backup_does_not_serve_until_it_adopts_its_topic(
         self, keys: Path, shelf_store: Store, reader: Running, bus: Bus
     ) -> None:

@@ -1,14 +1,19 @@
 """What a service does between its first breath and its readiness."""
 
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from shared.chassis import tail
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
+from shared.chassis.ports import Record
 from shared.chassis.tokens import Issuer
 from tests.integration.core_suite import chain
+from tests.integration.repair_suite import SHELF
 from tests.support import mini
 from tests.support.app import Running, running
 from tests.support.wait import until
@@ -60,3 +65,23 @@ async def test_a_service_with_an_empty_store_reads_from_the_start_whatever_its_g
     async with running(mini.READER, tmp_path, Ticking(), bus) as restored:
         await (await bus.producer()).send(events[2:], 5.0)
         await card(restored, [1, 2, 3])
+
+
+async def test_a_topic_that_its_broker_lost_is_made_and_filled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(tail, "LOOK_EVERY", timedelta(milliseconds=50))
+    bus = MemoryBus()
+    async with running(mini.SHELF, tmp_path, Ticking(), bus) as shelf:
+        await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": 3})
+        await until(
+            lambda: shelf.json("/operations/shelf"), lambda seen: not seen["backlog"]["outbox"]
+        )
+        (before,) = bus.records(SHELF)
+        bus.logs.clear()
+
+        async def there() -> list[Record]:
+            return bus.records(SHELF)
+
+        assert [one.value for one in await until(there)] == [before.value]
