@@ -197,4 +197,4 @@ def _mongo(settings: ServiceSettings, database: str) -> Store:
 def _kafka(settings: ServiceSettings) -> Bus:
     from shared.chassis.kafka import KafkaBus  # noqa: PLC0415  not needed for OpenAPI or tests
 
-    return KafkaBus(settings.kafka)
+    return KafkaBus(settings.kafka, settings.replication)

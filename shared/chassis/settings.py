@@ -34,3 +34,5 @@ class ServiceSettings(BaseSettings):
     jwks: Path = data_folder() / "keys" / "jwks.json"
     log_format: Literal["json", "pretty"] = "pretty"
     partitions: int = 6
+    replication: int = 1
+    """Brokers that hold each record of a topic made by this service; of three, two acknowledge."""

@@ -112,7 +112,6 @@ class Cluster:
             programs = [*self.brokers.programs(), *self.members.programs()]
             self._together(programs)
             self.members.join()
-            self.brokers.spread()
             wanted = [
                 name
                 for name, one in self._instances.items()
@@ -189,7 +188,11 @@ class Cluster:
             argv = (*argv[:-1], self.shape.launcher, instance.service)
         more = {**self.variables.get("", {}), **self.variables.get(instance.name, {})}
         named = {key.replace("SERVICE", instance.service.upper()): more[key] for key in more}
-        limits = {"GATEWAY_RATE": "100000", "GATEWAY_BURST": "100000"}
+        limits = {
+            "GATEWAY_RATE": "100000",
+            "GATEWAY_BURST": "100000",
+            f"{instance.service.upper()}_REPLICATION": str(self.brokers.count),
+        }
         return replace(program, argv=argv, environment={**program.environment, **limits, **named})
 
     # -- faults ---------------------------------------------------------------------------

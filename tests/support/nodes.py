@@ -1,6 +1,5 @@
 """The servers of a test's cluster: one broker or three, one member of a replica set or three."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,17 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local import kafka, mongo, ports
 from deploy.local.processes import Program
-
-TOPICS = {
-    **{f"telar.{name}": 6 for name in ("enrollment", "training", "grants", "trade")},
-    "telar.control": 1,
-}
 
 
 class Brokers:
@@ -41,21 +34,6 @@ class Brokers:
     def programs(self) -> list[Program]:
         """All nodes, formatted and ready to start."""
         return [self._program(number) for number in range(self.count)]
-
-    def spread(self) -> None:
-        """On three nodes every topic is on all of them, as an operator would have it."""
-        if self.count > 1:
-            asyncio.run(self._spread())
-
-    async def _spread(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
-        await admin.start()
-        keep = {"retention.ms": "-1", "min.insync.replicas": "2"}
-        topics = [NewTopic(name, count, 3, topic_configs=keep) for name, count in TOPICS.items()]
-        try:
-            await admin.create_topics(topics)
-        finally:
-            await admin.close()
 
     def _node(self, number: int) -> Path:
         return self._folder / str(number + 1)

@@ -62,13 +62,14 @@ class KafkaBus:
 
     async def ensure(self, topics: Mapping[str, int], passing: Collection[str] = ()) -> None:
         """Create what is missing; nothing is dropped for its age or size but what passes."""
+        sync = {"min.insync.replicas": str(max(1, self._replication - 1))}  # one may be away
         keep = {"retention.ms": "-1", "retention.bytes": "-1"}
         wanted = [
             NewTopic(
                 name,
                 partitions,
                 self._replication,
-                topic_configs=_A_DAY if name in passing else keep,
+                topic_configs=sync | (_A_DAY if name in passing else keep),
             )
             for name, partitions in topics.items()
         ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnknownTopicOrPartitionError
 from pymongo import MongoClient
 
 CONTRACT = Path(__file__).parents[3] / "contracts" / "asyncapi.json"
@@ -154,16 +155,18 @@ class Outside:
         return pools, awards
 
     async def topic(self, topic: str) -> list[Stored]:
-        """Every record that stands in a topic."""
+        """Every record that stands in a topic; none where the broker lost it."""
         consumer = AIOKafkaConsumer(
             topic,
             bootstrap_servers=self._kafka,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             return [_stored(one) async for one in _until_end(consumer)]
+        except UnknownTopicOrPartitionError:
+            return []
         finally:
             await consumer.stop()
 
