@@ -40,6 +40,15 @@ def in_order(refs: Iterable[Ref]) -> list[Ref]:
 
 _PLACE = itemgetter(0, 1)
 
+
+def by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
+    """The ids to load, a list a collection."""
+    wanted: dict[str, list[str]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.collection, []).append(ref.id)
+    return wanted
+
+
 Count = tuple[Counter, tuple[str, ...]]
 """A counter and its labels: raised once what it counts is committed, however often it is folded."""
 
@@ -205,8 +214,7 @@ class Scope:
             self.values.setdefault(ref, self.read(ref))
         for ref, value in self.values.items():
             cell = self.batch.cells[ref]
-            if value is not None or cell.was is not None or cell.changed:
-                cell.value, cell.changed = value, True
+            cell.value, cell.changed = value, value is not None or cell.was is not None
         self.batch.published += numbered
         self.batch.counted += self.counted
         self.batch.bytes += sum(len(event.value) for event in numbered)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from prometheus_client import REGISTRY
+
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
 from shared.chassis.ports import BusError, Conflict
@@ -35,3 +37,14 @@ async def test_a_poll_that_is_written_in_parts_is_noted_to_its_end(tmp_path: Pat
         await (await bus.producer()).send([encode(event) for event in chain("ana", 1, 2, 3, 4)], 5)
         await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
     assert [row["next"] for row in store.all("offsets")] == [4]
+
+
+async def test_a_gap_that_closes_within_a_poll_is_written_at_once(tmp_path: Path) -> None:
+    bus, store = MemoryBus(), Ticking()
+    before = REGISTRY.get_sample_value("telar_conflicts_total")
+    async with running(mini.READER, tmp_path, store, bus) as reader:
+        one, two = chain("ana", 1, 2)
+        await (await bus.producer()).send([encode(two), encode(one)], 5)
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 3)
+    assert REGISTRY.get_sample_value("telar_conflicts_total") == before
+    assert store.all("parked") == []
