@@ -4,7 +4,10 @@ Judged before the commit: a batch that would open it is not written, and the con
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.chassis.work import APPLIED, FAILED, Arrival, Work
 
 WINDOW = 200
 """So many of the last events are looked at; more than half of them failing is too many."""
@@ -34,6 +37,15 @@ class Breaker:
     def keep(self, tried: Iterable[tuple[str, bool]]) -> None:
         """These were committed."""
         self._last.extend(tried)
+
+
+def tried(outcomes: Mapping[Work, Any]) -> list[tuple[str, bool]]:
+    """The key of each event that was given to its handler, and whether that failed."""
+    return [
+        (work.record.topic + "/" + work.key, outcome == FAILED)
+        for work, outcome in outcomes.items()
+        if isinstance(work, Arrival) and outcome in (FAILED, APPLIED)
+    ]
 
 
 def _too_many(failed: list[str]) -> bool:

@@ -5,25 +5,46 @@
     deadlines ┘                         ^ missing? load more, fold again
 
 A refused intent drops out with its own answer; the others go on. A conflict with another replica
-runs the batch again; what named the contended document then goes alone.
+runs the batch again; what named the contended document then goes alone, and where another process
+stays in its way it waits aside, for as long as a batch may take, while the others go on.
 """
 
 import asyncio
-import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from shared.chassis import logging, metrics
-from shared.chassis.breaker import Breaker, BreakerOpen
+from shared.chassis.breaker import Breaker, BreakerOpen, tried
 from shared.chassis.clock import Clock
-from shared.chassis.contention import closure, fail, fail_all, without_culprits
+from shared.chassis.contention import (
+    AT_ONCE,
+    Aside,
+    Group,
+    fail,
+    fail_all,
+    in_place,
+    is_one,
+    parted,
+    pause,
+    with_later,
+    without_culprits,
+)
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem, Unavailable
-from shared.chassis.fold import BATCH_BYTES, Batch, Missing, Ref, Scope, in_order
+from shared.chassis.fold import (
+    BATCH_BYTES,
+    Batch,
+    Missing,
+    Ref,
+    Scope,
+    by_collection,
+    in_order,
+)
 from shared.chassis.outbox import outbox_document
 from shared.chassis.ports import (
     Conflict,
@@ -37,7 +58,7 @@ from shared.chassis.ports import (
     UniqueViolated,
     Write,
 )
-from shared.chassis.work import APPLIED, FAILED, Arrival, Work
+from shared.chassis.work import Arrival, Work
 from shared.model import Handlers, Refused
 
 MOST_INTENTS = 500
@@ -45,7 +66,7 @@ MOST_FOLDING = 1.0
 """Seconds after which a batch is closed, so that the rest does not wait for it."""
 
 PATIENCE = 8.0
-"""Seconds for which a batch is run again before its callers are told to come back."""
+"""Seconds for which an intent is tried again before its caller is told to come back."""
 
 Offer = Callable[[Document, list[Envelope]], None]
 
@@ -59,6 +80,7 @@ class Writer:
         self.store, self.clock, self.handlers, self.offer = store, clock, handlers, offer
         self._commands: deque[Work] = deque()
         self._arrivals: deque[Work] = deque()
+        self._aside = Aside()
         self._bell = asyncio.Event()
         self._breaker = Breaker()
         self._sent: list[Work] = []
@@ -72,14 +94,22 @@ class Writer:
 
     async def run(self) -> None:
         """Commit batch after batch until `stop`, and then what still waits."""
+        loop = asyncio.get_running_loop()
         while True:
-            if not self._commands and not self._arrivals:
-                if self._stopping:
-                    return
-                self._bell.clear()
+            for group in self._aside.ready():
+                await self._settle(group)
+            if self._commands or self._arrivals:
+                await self._settle(Group(self._take(), loop.time() + PATIENCE))
+            elif self._stopping and not self._aside.works():
+                return
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._bell.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._aside.soonest):
                 await self._bell.wait()
-                continue
-            await self._settle(self._take())
 
     def stop(self) -> None:
         """Finish what waits, then return from `run`."""
@@ -88,7 +118,7 @@ class Writer:
 
     def abandon(self) -> None:
         """The deadline is over: nothing that still waits will be written."""
-        for work in [*self._commands, *self._arrivals]:
+        for work in [*self._commands, *self._arrivals, *self._aside.works()]:
             fail(work, Unavailable("not-ready"))
 
     def _take(self) -> list[Work]:
@@ -100,11 +130,12 @@ class Writer:
         works += [self._arrivals.popleft() for _ in range(arrivals)]
         return works
 
-    async def _settle(self, works: list[Work]) -> None:
-        """Commit these, in as many transactions as it takes; every future is resolved."""
+    async def _settle(self, group: Group) -> None:
+        """Commit these, in as many transactions as it takes; what isn't put aside is answered."""
+        works = group.works
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._commit_all(works)
+            async with asyncio.timeout_at(group.until):
+                await self._commit_all(group)
         except (TimeoutError, OutcomeUnknown) as error:
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
             fail_all(self._sent, Unavailable("outcome-unknown"))
@@ -115,42 +146,31 @@ class Writer:
             log.exception("batch.failed", intents=len(works))
             fail_all(works, error)
 
-    async def _commit_all(self, works: list[Work]) -> None:
-        groups, tries = deque([works]), 0
+    async def _commit_all(self, group: Group) -> None:
+        groups, tries = deque([group.works]), group.tries
         seen: dict[Ref, int | None] = {}
         while groups:
-            group = groups.popleft()
+            works = groups.popleft()
             try:
-                parts = [await self._commit(group, seen)]
+                parts = [await self._commit(works, seen)]
                 tries = 0
             except (Conflict, StoreUnavailable) as error:
                 metrics.CONFLICTS.inc()
                 self._sent = []
                 tries += 1
-                parts = await self._again(group, seen, tries, error)
+                if isinstance(error, StoreUnavailable):
+                    await asyncio.sleep(pause(tries))
+                    parts = [works]
+                elif tries >= AT_ONCE and is_one(works):
+                    self._aside.put(Group(with_later(works, groups), group.until, tries))
+                    tries = AT_ONCE - 1
+                    continue
+                else:
+                    await in_place(tries)
+                    parts = [works] if tries < AT_ONCE else await parted(self.store, works, seen)
             except (BreakerOpen, UniqueViolated) as error:
-                parts = without_culprits(group, error)
+                parts = without_culprits(works, error)
             groups.extendleft(part for part in reversed(parts) if part)
-
-    async def _again(
-        self, group: list[Work], seen: dict[Ref, int | None], tries: int, error: StoreError
-    ) -> list[list[Work]]:
-        await asyncio.sleep(min(0.5, 0.004 * 2**tries) * (0.5 + random.random()))  # noqa: S311
-        if tries < 2 or len(group) == 1 or isinstance(error, StoreUnavailable):
-            return [group]
-        contended = await self._changed(seen)
-        hot = closure(group, contended)
-        if not hot or len(hot) == len(group):
-            middle = len(group) // 2
-            return [group[:middle], group[middle:]]
-        return [[work for work in group if work not in hot], *[[work] for work in hot]]
-
-    async def _changed(self, seen: dict[Ref, int | None]) -> set[Ref]:
-        """Which of the documents loaded last time have another version now."""
-        async with self.store.transaction() as transaction:
-            loaded = await transaction.load(_by_collection(seen))
-        now = {ref: loaded.get(ref.collection, {}).get(ref.id, {}).get("version") for ref in seen}
-        return {ref for ref, version in seen.items() if now[ref] != version}
 
     async def _commit(self, works: list[Work], seen: dict[Ref, int | None]) -> list[Work]:
         """One transaction. Returns the intents that did not fit into it."""
@@ -161,8 +181,8 @@ class Writer:
             seen.clear()
             seen.update({ref: cell.was for ref, cell in batch.cells.items()})
             done = [work for work in works if work in outcomes]
-            tried = _tried(outcomes)
-            self._breaker.judge(tried)
+            attempts = tried(outcomes)
+            self._breaker.judge(attempts)
             document = outbox_document(batch.published, self.clock.now())
             written = [work for work in done if not isinstance(outcomes[work], Exception)]
             writes = [*batch.writes(), *_offsets(written)]
@@ -174,7 +194,7 @@ class Writer:
                 await transaction.commit()
                 self._sent = []
         _forget(written)
-        self._breaker.keep(tried)
+        self._breaker.keep(attempts)
         for (counter, labels), times in Counter(batch.counted).items():
             counter.labels(*labels).inc(times)
         if document is not None:
@@ -201,7 +221,7 @@ class Writer:
         while True:
             if missing:
                 refs = in_order(missing)
-                batch.add(refs, await transaction.load(_by_collection(refs)))
+                batch.add(refs, await transaction.load(by_collection(refs)))
                 batch.reset()
             outcomes, missing, left = self._pass(batch, works)
             if not missing:
@@ -248,22 +268,6 @@ def fold_one(batch: Batch, work: Work) -> Any:
         finally:
             work.named |= scope.named | scope.values.keys()
         return outcome
-
-
-def _tried(outcomes: Mapping[Work, Any]) -> list[tuple[str, bool]]:
-    """The key of each event that was given to its handler, and whether that failed."""
-    return [
-        (work.record.topic + "/" + work.key, outcome == FAILED)
-        for work, outcome in outcomes.items()
-        if isinstance(work, Arrival) and outcome in (FAILED, APPLIED)
-    ]
-
-
-def _by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
-    wanted: dict[str, list[str]] = {}
-    for ref in refs:
-        wanted.setdefault(ref.collection, []).append(ref.id)
-    return wanted
 
 
 def _forget(written: list[Work]) -> None:
