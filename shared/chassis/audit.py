@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.chassis import replies
 from shared.chassis.fold import Ref, Scope
 from shared.chassis.ports import Conflict, Document, Put, Store
 from shared.chassis.replies import Idempotency, Stored
 from shared.chassis.work import Answered
-from shared.model import Context, Frozen
+from shared.model import Context, Frozen, Refused
 
 COLLECTION = "audit"
 
@@ -32,12 +33,15 @@ class Asked:
         """Enter it with what else the intent changes."""
         scope.put(self.ref, self._entry(subject, outcome))
 
-    async def write(self, store: Store, subject: str, outcome: str) -> None:
-        """Enter it by itself; a repeat finds it there."""
+    async def write(self, store: Store, subject: str, outcome: str, reply: Stored) -> None:
+        """Enter it by itself, with its reply; a repeat finds them there."""
+        entry = self._entry(subject, outcome)
+        answer = self.idempotency.document(reply, self.context.at)
         with suppress(Conflict):
             async with store.transaction() as transaction:
-                entry = {**self._entry(subject, outcome), "version": 1}
-                await transaction.write([Put(COLLECTION, entry)])
+                entries = {COLLECTION: entry, replies.COLLECTION: answer}
+                puts = [Put(name, {**one, "version": 1}) for name, one in entries.items()]
+                await transaction.write(puts)
                 await transaction.commit()
 
     def _entry(self, subject: str, outcome: str) -> Document:
@@ -65,9 +69,9 @@ class Entry(Frozen):
 
 
 class Noted(Answered):
-    """An order that was carried out already: its entry and its reply."""
+    """An order that was carried out already, or refused: its entry and its reply."""
 
-    def __init__(self, asked: Asked, subject: str, outcome: str, done: Frozen) -> None:
+    def __init__(self, asked: Asked, subject: str, outcome: str, done: Frozen | Refused) -> None:
         super().__init__(asked.context, asked.idempotency)
         self.asked, self.subject, self.outcome, self.done = asked, subject, outcome, done
 
@@ -76,6 +80,8 @@ class Noted(Answered):
         return [*super().wanted(), self.asked.ref]
 
     def act(self, scope: Scope) -> Stored:
-        """Enter it and answer."""
+        """Enter it and answer; a refusal is only answered."""
+        if isinstance(self.done, Refused):
+            raise self.done
         self.asked.note(scope, self.subject, self.outcome)
         return Stored(200, self.done.model_dump_json().encode())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from shared.chassis import replies
 from shared.chassis.auth import Caller
 from shared.chassis.errors import Problem, Unavailable
 from shared.chassis.policy import Policy, person_of
@@ -19,10 +21,21 @@ from shared.chassis.strict import parse
 from shared.chassis.work import Answered, CommandWork
 from shared.model import Context, Step, new_id
 
-__all__ = ["Commander", "Intent", "Page", "Paging", "Query", "Reply", "Router"]
+__all__ = ["Commander", "Intent", "Page", "Paging", "Query", "Reply", "Router", "response_of"]
 
 REPLY_DEADLINE = 10.0
 """Seconds for which a caller waits when it names no shorter time itself."""
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+_KEY_PARAMETER = {
+    "name": "idempotency-key",
+    "in": "header",
+    "required": True,
+    "description": "Made by the caller, a new one a command: a repeat with it gets the same answer",
+    "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
+}
+"""Said in the document only: where it is missing, the answer is a 400 of ours."""
 
 Shown = TypeVar("Shown")
 
@@ -97,6 +110,9 @@ class Router(APIRouter):
 
     def _route(self, method: str, path: str, policy: Policy, status: int) -> Any:
         self.policies[method, path] = policy
+        extra: dict[str, Any] = {"x-telar-roles": sorted(policy.roles)}
+        if method != "GET":
+            extra["parameters"] = [_KEY_PARAMETER]
 
         def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             self.add_api_route(
@@ -106,7 +122,7 @@ class Router(APIRouter):
                 status_code=status,
                 response_model=_shown(endpoint),
                 dependencies=[Depends(_authorise(policy))],
-                openapi_extra={"x-telar-roles": sorted(policy.roles)},
+                openapi_extra=extra,
                 operation_id=endpoint.__name__,
             )
             return endpoint
@@ -150,6 +166,12 @@ class Commander:
         work.expected = self._version
         return await self.answer(work)
 
+    async def repeated(self) -> Any:
+        """The reply to this very command of before: asked by one that acts before it is stored."""
+        found = await self._runtime.store.get(replies.COLLECTION, self.idempotency.id)
+        earlier = self.idempotency.known(found)
+        return response_of(earlier) if earlier else None
+
     async def answer(self, work: Answered) -> Any:
         """Fold and commit; answer with the bytes that are stored with it."""
         runtime, key = self._runtime, self.idempotency.id
@@ -160,7 +182,7 @@ class Commander:
         runtime.in_flight.add(key)
         work.future.add_done_callback(lambda _: runtime.in_flight.discard(key))
         runtime.writer.submit([work])
-        return _response(await self._answer(work))
+        return response_of(await self._answer(work))
 
     async def _answer(self, work: Answered) -> Stored:
         try:
@@ -170,7 +192,8 @@ class Commander:
             raise Unavailable("outcome-unknown") from None
 
 
-def _response(stored: Stored) -> Response:
+def response_of(stored: Stored) -> Any:
+    """A reply as it is stored, sent."""
     response = Response(stored.body, stored.status, media_type=stored.media_type)
     if stored.position:
         response.headers["telar-position"] = stored.position
@@ -186,15 +209,14 @@ def _patience(headers: Mapping[str, str]) -> float:
 
 async def _commander(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(description="8 to 64 of A-Z a-z 0-9 _ -")] = None,
+    idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
     if_match: Annotated[str | None, Header(description="The ETag that was read")] = None,
 ) -> Commander:
     if not request.app.state.runtime.secret:
         raise Unavailable("not-ready")  # a body hashed without it would not be known again
     if idempotency_key is None:
         raise Problem(400, "idempotency-key-missing")
-    plain = idempotency_key.replace("-", "").replace("_", "")
-    if not (plain.isascii() and plain.isalnum() and 8 <= len(idempotency_key) <= 64):
+    if not _KEY.fullmatch(idempotency_key):
         raise Problem(400, "idempotency-key-malformed")
     asked = f"{request.method} {request.url.path}\n".encode() + _canonical(request)
     caller = f"{request.state.caller.subject}/{request.state.person_id}"

@@ -70,7 +70,10 @@ class Idempotency:
 
     def earlier(self, scope: Scope) -> Stored | None:
         """The reply to this very command, if there is one. 422 when the body is another."""
-        found = scope.read(self.ref)
+        return self.known(scope.read(self.ref))
+
+    def known(self, found: Document | None) -> Stored | None:
+        """The same of the document as it is stored."""
         if found is None:
             return None
         if not hmac.compare_digest(found["digest"], self.digest):

@@ -13,9 +13,10 @@ from shared.chassis.audit import Asked, Noted
 from shared.chassis.backfill import Backfill, Begin
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
-from shared.chassis.http import Commander, Intent, Reply, Router
+from shared.chassis.http import Commander, Intent, Reply, Router, response_of
 from shared.chassis.mending import Mend, Mended
 from shared.chassis.policy import Role
+from shared.chassis.replies import Stored
 from shared.chassis.runtime import Runtime
 from shared.model import Frozen, Refused
 
@@ -145,7 +146,12 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
     @router.post(f"{prefix}/resend", policy=OPERATOR)
     async def resend_events(body: Resend, request: Request, intent: Intent) -> Reply[Resent]:
         order = give(intent, "resend", body)
-        sent = await _resend(request.app.state.runtime, body)
+        if (earlier := await intent.repeated()) is not None:
+            return earlier
+        try:
+            sent = await _resend(request.app.state.runtime, body)
+        except Refused as refused:
+            return await intent.answer(Noted(order, body.key, refused.code, refused))
         return await intent.answer(Noted(order, body.key, f"sent-{sent.sent}", sent))
 
     @router.post(f"{prefix}/backfill", policy=OPERATOR)
@@ -155,15 +161,19 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         return await intent.answer(Begin(order, body.type, runtime.handled))
 
     @router.post(f"{prefix}/adopt-topic", policy=OPERATOR)
-    async def adopt_whole_topic(body: Because, request: Request, intent: Intent) -> Adopted:
-        # The writer of a service that refuses to serve does not run: this is written here.
+    async def adopt_whole_topic(body: Because, request: Request, intent: Intent) -> Reply[Adopted]:
         runtime: Runtime = request.app.state.runtime
-        if not runtime.behind:
-            raise Refused("not-restored")
         order = give(intent, "adopt-topic", body)
+        if (earlier := await intent.repeated()) is not None:
+            return earlier
+        if not runtime.behind:
+            no = Refused("not-restored")
+            return await intent.answer(Noted(order, runtime.topic, no.code, no))
+        # The writer of a service that refuses to serve does not run: this is written here.
         adopted = await adopt_topic(runtime.topic, runtime.store, runtime.bus)
-        await order.write(runtime.store, runtime.topic, f"keys-{adopted.keys}")
-        return adopted
+        reply = Stored(200, adopted.model_dump_json().encode())
+        await order.write(runtime.store, runtime.topic, f"keys-{adopted.keys}", reply)
+        return response_of(reply)
 
 
 async def _resend(runtime: Runtime, body: Resend) -> Resent:

@@ -103,6 +103,19 @@ def test_the_committed_documents_fit_together():
     assert len(operations) == len(set(operations))
 
 
+def test_every_command_says_that_it_needs_a_key():
+    missing = [
+        f"{name} {method} {path}"
+        for name, document in documents.committed().items()
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method != "get"
+        and [one["required"] for one in operation["parameters"] if one["name"] == "idempotency-key"]
+        != [True]
+    ]
+    assert missing == []
+
+
 def test_no_committed_code_has_two_texts():
     assert documents.codes(documents.committed())
 

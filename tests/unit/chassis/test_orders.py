@@ -1,0 +1,95 @@
+"""An operator's order has one answer, a refusal too: its key brings the same bytes again."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from shared.chassis.envelope import encode
+from shared.chassis.memory import MemoryBus, MemoryStore
+from tests.integration.core_suite import CoreSuite, chain
+from tests.integration.repair_suite import Lent
+from tests.support import mini
+from tests.support.app import Running, running
+from tests.support.wait import until
+from tests.unit.chassis.test_core import Ticking
+
+KEY = "order-00001"
+WHY: dict[str, Any] = {"reason": "as a test"}
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return Ticking()
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path, store: MemoryStore, bus: MemoryBus) -> AsyncIterator[Running]:
+    async with running(mini.SHELF, tmp_path, store, bus) as service:
+        yield service
+
+
+async def resend(shelf: Running, first: int) -> httpx2.Response:
+    """Always the same order."""
+    body = {**WHY, "key": "ana", "first": first}
+    return await shelf.post("/operations/shelf/resend", body, KEY)
+
+
+async def lend(shelf: Running) -> None:
+    """One more event of Ana's."""
+    await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": 1})
+    await until(lambda: shelf.json("/operations/shelf"), lambda seen: not seen["backlog"]["outbox"])
+
+
+async def test_a_refused_resend_stays_refused_and_sends_nothing(
+    shelf: Running, bus: MemoryBus
+) -> None:
+    refused = await resend(shelf, 1)
+    assert (refused.status_code, refused.json()["code"]) == (409, "resend-beyond-head")
+    await lend(shelf)
+    again = await resend(shelf, 1)
+    assert (again.status_code, again.content) == (409, refused.content)
+    assert again.headers["content-type"] == "application/problem+json"
+    assert len(bus.records("telar.shelf")) == 1
+    other = await resend(shelf, 2)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    assert (await shelf.json("/operations/shelf/audit"))["items"] == []
+
+
+async def test_a_repeated_resend_is_answered_and_not_done_again(
+    shelf: Running, bus: MemoryBus
+) -> None:
+    await lend(shelf)
+    first, again = await resend(shelf, 1), await resend(shelf, 1)
+    assert first.json() == {"sent": 1, "head": 1}
+    assert first.content == again.content
+    assert len(bus.records("telar.shelf")) == 2
+
+
+async def test_an_adoption_that_was_refused_or_done_is_answered_alike_again(
+    tmp_path: Path, store: MemoryStore, bus: MemoryBus
+) -> None:
+    async def adopt(key: str) -> httpx2.Response:
+        return await shelf.post("/operations/shelf/adopt-topic", WHY, key)
+
+    before: Any = Lent(bus)
+    async with running(mini.SHELF, tmp_path, Ticking(), before) as shelf:
+        refused, again = [await adopt(KEY) for _ in "12"]
+        assert (refused.status_code, refused.json()["code"]) == (409, "not-restored")
+        assert refused.content == again.content
+        await CoreSuite.send(bus, *[encode(event) for event in chain("ana", 1, 2)])
+    async with running(mini.SHELF, tmp_path, store, bus, ready=False) as shelf:
+        await until(shelf.runtime.faults, lambda faults: faults == ["restored"])
+        adopted = await adopt(KEY)
+        assert adopted.json() == {"keys": 1, "events": 2}
+        await until(shelf.runtime.faults, lambda faults: not faults)
+        again = await adopt(KEY)
+        assert (again.status_code, again.content) == (200, adopted.content)
+        assert len((await shelf.json("/operations/shelf/audit"))["items"]) == 1
