@@ -4,7 +4,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -55,31 +57,36 @@ async def in_thread(call: Callable[[], object], seconds: float) -> None:
 
 
 class Conversation:
-    """Steps that exclude each other, each run to its end even if its caller goes away.
+    """Steps that exclude each other, each in a thread, and to its end even if its caller goes away.
 
     After any error it is over, and to go on would be a fault of the caller.
     """
 
-    def __init__(self) -> None:
-        self._running: asyncio.Task[Any] | None = None
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
+        self._running: asyncio.Future[Any] | None = None
         self.is_over = False
 
-    async def step(self, work: Coroutine[Any, Any, T]) -> T:
+    async def step(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run one step."""
         if self.is_over:
-            work.close()
             raise RuntimeError("this transaction has ended")
-        task = self._running = asyncio.create_task(work)
+        running = self._running = self._start(call, *arguments)
         try:
-            return await asyncio.shield(task)
+            return await asyncio.shield(running)
         except BaseException:
             self.is_over = True
             raise
 
-    async def silence(self) -> None:
-        """Return when no step is running any more."""
+    async def finish(self, call: Callable[[], object]) -> None:
+        """Run this when no step is running any more."""
         if self._running is not None:
             await asyncio.wait({self._running})
+        await self._start(call)
+
+    def _start(self, call: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._threads, copy_context().run, call, *arguments)
 
 
 async def at_most(seconds: float, work: Coroutine[Any, Any, Any]) -> None:

@@ -83,9 +83,9 @@ async def test_a_commit_without_an_answer_is_sent_again_alone_and_only_so_long(
         session = transaction._session
         really = session.commit_transaction
 
-        async def deaf() -> None:
+        def deaf() -> None:
             nonlocal sent
-            await really()
+            really()
             sent += 1
             if sent <= lost:
                 cut = AutoReconnect("cut")

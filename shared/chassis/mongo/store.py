@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,8 @@ from shared.chassis.patience import Aside, in_thread
 from shared.chassis.ports import Document, Index, Instant
 
 _INDEX_BUILD, _ORDERLY = 600.0, 1.0
+_THREADS = 10
+"""For transactions; as many at once as may be stuck without holding up the next one."""
 
 
 class MongoStore:
@@ -38,20 +41,20 @@ class MongoStore:
             appname=f"telar-{database}",
         )
         self._database = self._client[database]
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"transaction-{database}")
         self._endings = Aside()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MongoTransaction"]:
         """A transaction; leaving without `commit` undoes it."""
-        with translated():
-            session = await self._client.start_session()
+        session = self._client.delegate.start_session()
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
-        transaction = MongoTransaction(session, self._database)
+        transaction = MongoTransaction(session, self._database.delegate, self._threads)
         try:
             yield transaction
         finally:
-            ending = self._endings.start(transaction.end())
             if not transaction.is_committed:  # else there is nothing left to undo
+                ending = self._endings.start(transaction.end())
                 await asyncio.wait({ending}, timeout=_ORDERLY)
 
     async def get(self, collection: str, doc_id: str) -> Document | None:

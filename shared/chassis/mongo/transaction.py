@@ -1,15 +1,22 @@
-"""One transaction of MongoDB, for the writer."""
+"""One transaction of MongoDB, for the writer.
+
+Each step of it is one function in one thread, on PyMongo's own client beneath Motor's: Motor would
+change threads, there and back, for every call of a step.
+"""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any
 
 import bson
 from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
-from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.chassis.mongo import queries
@@ -20,68 +27,73 @@ from shared.chassis.ports import Conflict, Document, Drop, Loaded, OutcomeUnknow
 COMMIT_DEADLINE = 5.0
 """Seconds for which a commit without an answer is sent again."""
 
-Database = AsyncIOMotorDatabase[Document]
+_COMMIT_AGAIN = 0.1
+
 Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne
 
 
 class MongoTransaction:
     """One server transaction. After any error it is over: the server has aborted it."""
 
-    def __init__(self, session: AsyncIOMotorClientSession, database: Database) -> None:
+    def __init__(
+        self, session: ClientSession, database: Database[Document], threads: Executor
+    ) -> None:
         self._session, self._database = session, database
-        self._conversation = Conversation()  # a session is not safe for two at a time
+        self._conversation = Conversation(threads)  # a session is not safe for two at a time
         self._held: dict[tuple[str, str], int | None] = {}
         self.is_committed = False
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         """The documents that exist among these ids, from one snapshot."""
-        return await self._conversation.step(self._load(wanted))
+        return await self._conversation.step(self._load, wanted)
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; each document at most once."""
-        await self._conversation.step(self._write(writes))
+        await self._conversation.step(self._write, writes)
 
     async def commit(self) -> None:
         """Make it so."""
         try:
             async with asyncio.timeout(COMMIT_DEADLINE):
-                await self._conversation.step(self._commit())
+                await self._conversation.step(self._commit)
         except TimeoutError:
             raise OutcomeUnknown("no answer to the commit") from None
         self._conversation.is_over = self.is_committed = True
 
     async def end(self) -> None:
         """Abort what was not committed, once nothing uses the session any more."""
-        await self._conversation.silence()
-        with suppress(PyMongoError, RuntimeError):
-            await self._session.end_session()
+        await self._conversation.finish(self._end)
 
-    async def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+    def _end(self) -> None:
+        with suppress(PyMongoError, RuntimeError):
+            self._session.end_session()
+
+    def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         with translated():
-            loaded = {name: await self._among(name, ids) for name, ids in wanted.items()}
+            loaded = {name: self._among(name, ids) for name, ids in wanted.items()}
         for name, documents in loaded.items():
             for doc_id, document in documents.items():
                 self._held[name, doc_id] = document.get("version")
         return loaded
 
-    async def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
+    def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
         collection = self._database[name]
         if len(ids) == 1:
-            one = await collection.find_one({"_id": ids[0]}, session=self._session)
+            one = collection.find_one({"_id": ids[0]}, session=self._session)
             return {} if one is None else {ids[0]: one}
         query = {"_id": {"$in": list(ids)}}
         found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
-        return {document["_id"]: document for document in await found.to_list(None)}
+        return {document["_id"]: document for document in found.to_list()}
 
-    async def _write(self, writes: Sequence[Write]) -> None:
+    def _write(self, writes: Sequence[Write]) -> None:
         for name, staged in queries.bulks(writes).items():
-            await self._bulk(name, staged)
+            self._bulk(name, staged)
 
-    async def _bulk(self, name: str, staged: Sequence[Write]) -> None:
+    def _bulk(self, name: str, staged: Sequence[Write]) -> None:
         operations = [self._operation(write) for write in staged]
         try:
             with translated(BulkWriteError):
-                done = await self._database[name].bulk_write(operations, session=self._session)
+                done = self._database[name].bulk_write(operations, session=self._session)
         except BulkWriteError as error:
             failed = error.details["writeErrors"]
             raise (queries.refused(staged, failed[0]) if failed else meaning(error)) from None
@@ -110,17 +122,18 @@ class MongoTransaction:
             return {"_id": doc_id}
         return {"_id": doc_id, "version": was}
 
-    async def _commit(self) -> None:
+    def _commit(self) -> None:
         while True:
             try:
-                await self._session.commit_transaction()
+                self._session.commit_transaction()
             except PyMongoError as error:
                 if not error.has_error_label("UnknownTransactionCommitResult"):
                     raise meaning(error) from None
                 if self._conversation.is_over:
                     return  # nobody waits for the answer any more
-                await asyncio.sleep(0.1)
+                time.sleep(_COMMIT_AGAIN)
             else:
+                self._end()  # here it asks nobody
                 return
 
 

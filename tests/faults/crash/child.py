@@ -63,6 +63,7 @@ class Doom:
     def __init__(self, parent: Connection, plan: Plan | None) -> None:
         self._parent, self.plan = parent, plan
         self._seen: set[tuple[str, str, str]] = set()
+        self._one = threading.Lock()  # calls come from several threads
         self._left = plan.nth if plan else 0
 
     def arm(self, plan: Plan | None) -> None:
@@ -76,16 +77,19 @@ class Doom:
 
     def touch(self, call: str, side: str) -> None:
         """A call is at its beginning or its end."""
-        for path in paths.here():
-            place = path, call, side
-            if place not in self._seen:
-                self._seen.add(place)
-                self._parent.send(("reached", place))
-            if self.plan and place == (self.plan.path, self.plan.call, self.plan.side):
-                self._left -= 1
-                if self._left == 0:
-                    self._parent.send(("happens", place))
-                    os.kill(os.getpid(), signal.SIGKILL)
+        with self._one:
+            for path in paths.here():
+                self._reach((path, call, side))
+
+    def _reach(self, place: tuple[str, str, str]) -> None:
+        if place not in self._seen:
+            self._seen.add(place)
+            self._parent.send(("reached", place))
+        if self.plan and place == self.plan.place:
+            self._left -= 1
+            if self._left == 0:
+                self._parent.send(("happens", place))
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(home: Home, parent: Connection, plan: Plan | None) -> None:

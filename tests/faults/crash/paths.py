@@ -74,11 +74,18 @@ _closer: ContextVar[frozenset[str] | None] = ContextVar("closer", default=None)
 
 def here() -> frozenset[str]:
     """The paths that the running call serves: several if its batch holds several kinds."""
-    task = asyncio.current_task()
-    name = task.get_name() if task else "Task-"
+    name = _task()
     if not name.startswith("Task-"):
         _loop.set(LOOPS.get(name, name))
     return _closer.get() or frozenset({_loop.get()})
+
+
+def _task() -> str:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread: it runs in the context of its step
+        return "Task-"
+    return task.get_name() if task else "Task-"
 
 
 @contextmanager

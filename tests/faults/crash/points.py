@@ -1,7 +1,8 @@
 """Every coroutine of the classes that touch a server, wrapped: before and after each call.
 
 Found by introspection, so a new one is covered by itself. An asynchronous context manager is two
-calls, `enter` and `exit`; of a generator each piece is one.
+calls, `enter` and `exit`; of a generator each piece is one. Of a step that runs in a thread each
+call of the driver is one.
 """
 
 import functools
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from shared.chassis import kafka, mongo
+from tests.faults.driver import sites
 
 PACKAGES = (mongo, kafka)
 SIDES = ("before", "after")
@@ -24,7 +26,7 @@ Touch = Callable[[str, str], None]
 
 def names() -> set[str]:
     """Every call that a test can stop at, as `package.Class.method`."""
-    found: set[str] = set()
+    found = sites.blocking()
     for name, _, function in _found():
         found |= {f"{name}.enter", f"{name}.exit"} if _is_context(function) else {name}
     return found
@@ -39,6 +41,9 @@ def wrap(touch: Touch) -> None:
         elif _is_context(function):
             kind = _context
         setattr(owner, name.rpartition(".")[2], kind(name, function, touch))
+    for driver, methods in sites.BLOCKING.items():
+        for method in methods:
+            setattr(driver, method, _blocking(method, getattr(driver, method), touch))
 
 
 def _found() -> list[tuple[str, type, Callable[..., Any]]]:
@@ -69,6 +74,20 @@ def _coroutine(name: str, function: Callable[..., Any], touch: Touch) -> Callabl
         touch(name, "before")
         answer = await function(*args, **kwargs)
         touch(name, "after")
+        return answer
+
+    return called
+
+
+def _blocking(name: str, method: Callable[..., Any], touch: Touch) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        function = sites.here()
+        if function is None:
+            return method(*args, **kwargs)
+        touch(f"{function}: {name}", "before")
+        answer = method(*args, **kwargs)
+        touch(f"{function}: {name}", "after")
         return answer
 
     return called

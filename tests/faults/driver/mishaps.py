@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -13,12 +15,15 @@ from tests.faults.driver.errors import KINDS, Make
 SOCKET_TIMEOUT = 5.0
 """Seconds after which PyMongo gives up on a silent server (`socketTimeoutMS` of the store)."""
 
+How = Callable[[Plan, Callable[[], Any], Make], Any]
+
 
 class Mishaps:
     """Says which sites are reached, and lets the planned call go wrong."""
 
     def __init__(self, parent: Connection, plan: Plan | None) -> None:
         self._parent, self._seen = parent, set[str]()
+        self._one = threading.Lock()  # calls come from several threads
         self._plan: Plan | None = None
         self._left = 0
         self.arm(plan)
@@ -29,22 +34,22 @@ class Mishaps:
 
     def wrap(self) -> None:
         """Wrap every method of the drivers that the core uses."""
-        for owner, names in sites.METHODS.items():
-            for name in names:
-                setattr(owner, name, self._wrapped(getattr(owner, name), name))
+        for methods, mishap in ((sites.METHODS, _mishap), (sites.BLOCKING, _blocking)):
+            for owner, names in methods.items():
+                for name in names:
+                    how = _delivery if name == "send" else mishap
+                    setattr(owner, name, self._wrapped(getattr(owner, name), name, how))
 
-    def _wrapped(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def _wrapped(self, method: Callable[..., Any], name: str, how: How) -> Callable[..., Any]:
         @functools.wraps(method)
         def called(*args: Any, **kwargs: Any) -> Any:
             call = functools.partial(method, *args, **kwargs)
             function = sites.here()
             if function is None:
                 return call()
-            plan = self._due(f"{function}: {name}")
-            if plan is None:
-                return call()
-            make = KINDS[plan.call](plan.path)[plan.side]
-            return _delivery(plan, call, make) if name == "send" else _mishap(plan, call, make)
+            with self._one:
+                plan = self._due(f"{function}: {name}")
+            return how(plan, call, KINDS[plan.call](plan.path)[plan.side]) if plan else call()
 
         return called
 
@@ -71,6 +76,14 @@ async def _mishap(plan: Plan, call: Callable[[], Any], make: Make) -> Any:
         await asyncio.sleep(SOCKET_TIMEOUT)
     if plan.call == "succeeds, then raises":
         await call()
+    raise make()
+
+
+def _blocking(plan: Plan, call: Callable[[], Any], make: Make) -> Any:
+    if plan.call == "never answers":
+        time.sleep(SOCKET_TIMEOUT)
+    if plan.call == "succeeds, then raises":
+        call()
     raise make()
 
 

@@ -1,7 +1,8 @@
 """Every place where the core calls Motor, PyMongo or aiokafka, found in its source.
 
 A site is a function of the core and the driver's method that it calls. What is awaited there and
-is neither the core's own nor in `METHODS` is an error: a new driver call cannot go unnoticed.
+is neither the core's own nor in `METHODS` is an error, and so is a method of PyMongo that a thread
+of the core calls and that is not in `BLOCKING`: a new driver call cannot go unnoticed.
 """
 
 import ast
@@ -15,12 +16,15 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from motor import motor_asyncio as motor
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.cursor import Cursor
+from pymongo.database import Database
 
 from shared.chassis import kafka, mongo, patience
 
 METHODS: dict[type[Any], tuple[str, ...]] = {
-    motor.AsyncIOMotorClient: ("start_session",),
-    motor.AsyncIOMotorClientSession: ("commit_transaction", "end_session"),
     motor.AsyncIOMotorDatabase: (
         "command",
         "create_collection",
@@ -28,7 +32,6 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
         "list_collection_names",
     ),
     motor.AsyncIOMotorCollection: (
-        "bulk_write",
         "count_documents",
         "create_indexes",
         "find_one",
@@ -55,9 +58,21 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
         "start",
     ),
 }
-NAMES = {name for names in METHODS.values() for name in names}
-OWN = {"asyncio", "_aside", "_conversation", "_endings", "bus", "store", "delegate"}
-"""Whose methods are not a driver's, or (`delegate.close`) ask no server."""
+"""What is awaited."""
+
+BLOCKING: dict[type[Any], tuple[str, ...]] = {
+    ClientSession: ("commit_transaction", "end_session"),
+    Collection: ("bulk_write", "find_one"),
+    Cursor: ("to_list",),
+}
+"""What is called in a thread of the core."""
+
+NAMES = {name for methods in (METHODS, BLOCKING) for names in methods.values() for name in names}
+SILENT = {"find"}
+"""PyMongo's methods that ask no server."""
+
+OWN = {"asyncio", "_aside", "_conversation", "_endings", "bus", "delegate", "store"}
+"""Whose methods are not a driver's, or (of a `delegate`) ask no server."""
 
 BY_FORCE = "_parts"
 """The function that takes a client apart when its stop did not end; no site of its own."""
@@ -68,16 +83,40 @@ def sites() -> set[str]:
     return {site for package in (mongo, kafka) for path in _files(package) for site in _in(path)}
 
 
+def blocking() -> set[str]:
+    """The sites in functions that run in a thread of the core."""
+    return {
+        site
+        for path in _files(mongo)
+        for name, function in _functions(ast.parse(path.read_text()), "")
+        if isinstance(function, ast.FunctionDef)
+        for site in _of(path, name, function)
+    }
+
+
 def unknown() -> list[str]:
-    """What is awaited and neither the core's own nor known here."""
-    return [
-        f"{path.name}:{node.lineno}: {ast.unparse(node)}"
+    """What is awaited, or asked of PyMongo, and neither the core's own nor known here."""
+    asked = [
+        (path, node.value)
         for package in (mongo, kafka)
         for path in _files(package)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
-        if isinstance(called := node.value.func, ast.Attribute) and called.attr not in NAMES
-        if not _is_own(called.value)
+    ]
+    asked += [
+        (path, node)
+        for path in _files(mongo)
+        for _, function in _functions(ast.parse(path.read_text()), "")
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in _PYMONGO
+    ]
+    return [
+        f"{path.name}:{call.lineno}: {ast.unparse(call)}"
+        for path, call in asked
+        if isinstance(call.func, ast.Attribute) and call.func.attr not in NAMES | SILENT
+        if not _is_own(call.func.value)
     ]
 
 
@@ -107,11 +146,23 @@ _PACKAGES = {
 }
 
 
+_PYMONGO = {
+    name
+    for owner in (MongoClient, ClientSession, Database, Collection, Cursor)
+    for name, _ in inspect.getmembers(owner, callable)
+    if not name.startswith("_")
+}
+
+
 def _in(path: Path) -> Iterator[str]:
     for name, function in _functions(ast.parse(path.read_text()), ""):
-        for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and node.attr in NAMES and not _is_own(node.value):
-                yield f"{_PACKAGES[str(path)]}.{name}: {node.attr}"
+        yield from _of(path, name, function)
+
+
+def _of(path: Path, name: str, function: ast.AST) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and node.attr in NAMES and not _is_own(node.value):
+            yield f"{_PACKAGES[str(path)]}.{name}: {node.attr}"
 
 
 def _functions(
