@@ -44,34 +44,33 @@ class Reply(Generic[Shown]):
     """What a command answers: the bytes that are stored, of this shape."""
 
 
-def _authorise(policy: Policy) -> Callable[..., Any]:
-    async def authorise(request: Request) -> None:
-        runtime = request.app.state.runtime
-        caller: Caller = runtime.verifier.caller(request.headers.get("authorization"))
-        request.state.caller, request.state.person_id = caller, person_of(caller)
-        request.state.context = Context(
-            at=runtime.clock.now(),
-            actor=caller.subject,
-            cause="query",
-            correlation=request.scope["telar.correlation"],
-            on_behalf_of=caller.on_behalf_of,
-            traceparent=request.scope["telar.traceparent"],
-        )
-        request.state.guards = policy.check(caller, request.path_params)
-
-    return authorise
+def _authorise(request: Request, policy: Policy) -> None:
+    runtime = request.app.state.runtime
+    caller: Caller = runtime.verifier.caller(request.headers.get("authorization"))
+    request.state.caller, request.state.person_id = caller, person_of(caller)
+    request.state.context = Context(
+        at=runtime.clock.now(),
+        actor=caller.subject,
+        cause="query",
+        correlation=request.scope["telar.correlation"],
+        on_behalf_of=caller.on_behalf_of,
+        traceparent=request.scope["telar.traceparent"],
+    )
+    request.state.guards = policy.check(caller, request.path_params)
 
 
-class StrictRoute(APIRoute):
-    """Reads JSON strictly, before FastAPI sees it."""
+class GuardedRoute(APIRoute):
+    """Asks its policy first of all; then reads JSON strictly, before FastAPI sees it."""
+
+    policy: Policy
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Wrap FastAPI's handler."""
         handle, takes_body = super().get_route_handler(), self.body_field is not None
 
-        async def strict(request: Request) -> Response:
-            # First of all: nothing is read from a caller who is not known.
-            request.app.state.runtime.verifier.caller(request.headers.get("authorization"))
+        async def guarded(request: Request) -> Response:
+            # Nothing is read from a caller who is not known, nor from one who may not.
+            _authorise(request, self.policy)
             if request.method in ("POST", "PUT") and (body := await request.body()):
                 request._json = _read(request, body)
                 if not takes_body and request._json not in (None, {}):
@@ -79,7 +78,7 @@ class StrictRoute(APIRoute):
                     raise Problem(422, "body-invalid", errors=[extra])
             return await handle(request)
 
-        return strict
+        return guarded
 
 
 def _read(request: Request, body: bytes) -> Any:
@@ -93,7 +92,7 @@ class Router(APIRouter):
     """Routes that each name their policy and say what they answer."""
 
     def __init__(self, *, tags: Sequence[str] = ()) -> None:
-        super().__init__(tags=list(tags), route_class=StrictRoute)
+        super().__init__(tags=list(tags))
         self.policies: dict[tuple[str, str], Policy] = {}
 
     def get(self, path: str, *, policy: Policy) -> Any:  # type: ignore[override]
@@ -121,7 +120,7 @@ class Router(APIRouter):
                 methods=[method],
                 status_code=status,
                 response_model=_shown(endpoint),
-                dependencies=[Depends(_authorise(policy))],
+                route_class_override=type("GuardedRoute", (GuardedRoute,), {"policy": policy}),
                 openapi_extra=extra,
                 operation_id=endpoint.__name__,
             )

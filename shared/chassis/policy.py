@@ -1,4 +1,7 @@
-"""Who may call a route. Every route names its policy; one without it does not start."""
+"""Who may call a route. Every route names its policy; one without it does not start.
+
+It is asked before a byte of the body is read: who may not learns nothing of what would be valid.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -33,6 +33,20 @@ async def test_nothing_is_read_from_a_caller_who_is_not_known(target: Target) ->
     assert set(found.values()) <= {""}, found
 
 
+async def test_nothing_is_read_from_a_caller_in_the_wrong_role(target: Target) -> None:
+    spoilt = [("text/plain", b"\xff"), ("application/json", b"{"), ("application/json", b'{"x":1}')]
+    found = {}
+    for number, one in enumerate(target.commands):
+        roles = sorted(ROLES - one.roles)
+        headers = target.bearer(roles[number % len(roles)])
+        for media, body in spoilt:
+            given = headers | {"content-type": media}
+            answer = await target.send(one, headers=given, content=body)
+            if problem := wrong(answer, 403, "role-missing"):
+                found[one.name, body] = problem
+    assert found == {}
+
+
 async def test_every_operation_is_closed_to_every_role_that_its_document_does_not_name(
     target: Target,
 ) -> None:
