@@ -82,8 +82,8 @@ e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
 .PHONY: faults
 faults: $(VENV)/.dev  ## Faults, simulated and real, in 5 minutes; FULL=1: all, for hours, into the results
 ifdef FULL
-	@$(BIN)/python -m tests.faults.sim --seeds 0:10000
-	@$(BIN)/python -m tests.faults.honesty
+	@$(BIN)/python -m tests.faults.sim --seeds 0:10000 --record
+	@$(BIN)/python -m tests.faults.honesty --record
 	@$(BIN)/python -m tests.faults.crash --record
 	@$(BIN)/python -m tests.faults.driver --record
 	@$(BIN)/python -m tests.faults --full $(SCENARIOS)

@@ -15,10 +15,11 @@ HEAD = """\
 Written by `python -m tests.faults.report` from the rows in `tests/faults/results/`; do not edit.
 
 Telar promises that every accepted command has its effect exactly once in every service, in order
-per key, whatever dies. These runs break real processes: services, Apache Kafka and MongoDB, under
-load from clients that keep a history. After healing, whatever a client could not be told is asked
-for once more under the same key. Then a checker that imports nothing of Telar compares the
-history, every record in Kafka, every database, and the metrics:
+per key, whatever dies. The simulation runs the real core on virtual time; the crash points and
+driver errors strike at every call to a server; all other runs break real processes: services,
+Apache Kafka and MongoDB, under load from clients that keep a history. After healing, whatever a
+client could not be told is asked for once more under the same key. Then a checker that imports
+nothing of Telar compares the history, every record in Kafka, every database, and the metrics:
 
 | | Must hold |
 |---|---|
@@ -45,20 +46,24 @@ with `make faults` (a part of `make test`). `--seed` repeats the choices of a ru
 def main() -> None:
     """Write the page."""
     assert scenarios.__doc__
-    TARGET.write_text(page(_rows()))
+    TARGET.write_text(page(_rows(), _kept("honesty")))
 
 
 def _rows() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for name in (*SCENARIOS, "crash-points", "driver-errors"):
-        path = RESULTS / f"{name}.json"
-        found += json.loads(path.read_text()) if path.exists() else []
+    for name in ("simulation", "crash-points", "driver-errors", *SCENARIOS):
+        found += _kept(name)
     return found
 
 
-def page(rows: list[dict[str, Any]]) -> str:
+def _kept(name: str) -> list[dict[str, Any]]:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def page(rows: list[dict[str, Any]], honesty: list[dict[str, Any]]) -> str:
     """The whole page."""
-    parts = [HEAD, _table(rows), _faults(rows)]
+    parts = [HEAD, _table(rows), _honesty(honesty), _faults(rows)]
     missing = [one for name, one in SCENARIOS.items() if name not in {r["scenario"] for r in rows}]
     if missing:
         lines = [f"- {one.title} (`{one.name}`)" for one in missing]
@@ -93,6 +98,26 @@ def _line(row: dict[str, Any]) -> str:
         bound,
     )
     return "| " + " | ".join(cells) + " |"
+
+
+HONESTY = """\
+## Is the checker honest?
+
+Each patch breaks the product in one known way, in memory. The simulation is run on it, seed after
+seed, until the invariant breaks that must break; the same seed without the patch must break none
+(`python -m tests.faults.honesty`).
+
+| Patch | Must break | Found | Without the patch |
+|---|---|---|---|
+"""
+
+
+def _honesty(runs: list[dict[str, Any]]) -> str:
+    lines = [
+        f"| {one['patch']} | {one['invariant']} | {one['found']} | {one['without']} |\n"
+        for one in (runs[-1]["patches"] if runs else [])
+    ]
+    return HONESTY + "".join(lines)
 
 
 def _faults(rows: list[dict[str, Any]]) -> str:

@@ -2,15 +2,17 @@
 
 Each patch of the catalogue breaks the product in memory; the simulation is run on it, seed after
 seed, until the expected invariant is violated. Then the same seed is run without the patch and
-must violate nothing.
+must violate nothing. `--record` keeps what came of it for docs/reliability.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 from tests.faults.honesty.catalogue import BY_NAME, PATCHES
 from tests.faults.honesty.patching import Patch
@@ -21,23 +23,40 @@ from tests.faults.sim import batch
 def main() -> None:
     """Try the named patches, or all; 1 if one was not found in its invariant."""
     os.environ["PYTHONHASHSEED"] = "0"  # for the processes of the seeds
-    patches = [BY_NAME[name] for name in sys.argv[1:]] or list(PATCHES)
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.honesty")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BY_NAME))
+    parser.add_argument("--record", action="store_true", help="keep the row in results/")
+    asked = parser.parse_args()
+    patches = [BY_NAME[name] for name in asked.names] or list(PATCHES)
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         seeds = list(pool.map(search, [patch.name for patch in patches]))
         found = [(patch, seed) for patch, seed in zip(patches, seeds, strict=True) if seed >= 0]
         clean = list(pool.map(batch.part, [range(seed, seed + 1) for _, seed in found]))
-    ok = 0
-    for patch, seed in zip(patches, seeds, strict=True):
-        ok += _tell(patch, seed, clean.pop(0)[0].wrong if seed >= 0 else [])
-    sys.stdout.write(f"{ok} of {len(patches)}\n")
-    sys.exit(ok != len(patches))
+    told = [
+        _tell(patch, seed, clean.pop(0)[0].wrong if seed >= 0 else [])
+        for patch, seed in zip(patches, seeds, strict=True)
+    ]
+    good = sum(one["good"] for one in told)
+    sys.stdout.write(f"{good} of {len(patches)}\n")
+    if asked.record:
+        # Not at the top: the processes of the seeds begin here too, before the product is patched.
+        from tests.faults.runner import record
+
+        record({"scenario": "honesty", "patches": told})
+    sys.exit(good != len(patches))
 
 
-def _tell(patch: Patch, seed: int, control: list[tuple[str, str]]) -> bool:
+def _tell(patch: Patch, seed: int, control: list[tuple[str, str]]) -> dict[str, Any]:
     found = f"seed {seed}" if seed >= 0 else f"not in {MOST} seeds"
     without = "-" if seed < 0 else f"violates {control[0]}" if control else "clean"
     sys.stdout.write(f"{patch.name:<34}{patch.invariant:<13}{found:<18}without it {without}\n")
-    return seed >= 0 and not control
+    return {
+        "patch": patch.name,
+        "invariant": patch.invariant,
+        "found": found,
+        "without": without,
+        "good": seed >= 0 and not control,
+    }
 
 
 if __name__ == "__main__":

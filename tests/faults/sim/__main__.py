@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--digests", action="store_true", help="print what each came to, hashed")
     parser.add_argument("--patch", default="", help="break the product in one known way")
+    parser.add_argument("--record", action="store_true", help="keep the row in results/")
     options = parser.parse_args()
     if options.seed is not None:
         seeds = range(options.seed, options.seed + 1)
@@ -38,7 +39,13 @@ def main() -> None:
     run = partial(batch.part, trace=options.trace, patch=options.patch)
     for outcomes in _parts(seeds, options.jobs, run):
         total.add(outcomes)
-    sys.stdout.write(total.text(seeds, time.monotonic() - started))
+    seconds = time.monotonic() - started
+    sys.stdout.write(total.text(seeds, seconds))
+    if options.record:
+        # Not at the top: the processes of the seeds begin here too, before the product is patched.
+        from tests.faults.runner import record
+
+        record(total.row(seeds, seconds))
     if options.digests:
         sys.stdout.write("\n".join(total.digests) + "\n")
     sys.exit(1 if total.failed else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SHOWN = 10
 
@@ -49,12 +50,34 @@ class Total:
             if one.wrong:
                 self.failed.append(one)
 
+    def _rest(self) -> tuple[float, float, float]:
+        """Virtual seconds from healing to rest: the median, the 95th of a hundred, the most."""
+        rested = sorted(self.rested)
+        return rested[len(rested) // 2], rested[len(rested) * 95 // 100], rested[-1]
+
+    def row(self, seeds: range, seconds: float) -> dict[str, Any]:
+        """The run as a row of `tests/faults/results`."""
+        half, nearly, most = self._rest()
+        return {
+            "scenario": "simulation",
+            "title": "The core on virtual time, a history of faults a seed",
+            "seed": f"{seeds.start} to {seeds.stop - 1}",
+            "sizes": {"seeds": self.seeds},
+            "faults": {  # one order, as to cut a tail, comes out as faults of several kinds
+                kind: {"made": count, "observed": count}
+                for kind, count in sorted(self.observed.items())
+            },
+            "commands": {"accepted": self.accepted, "repeats": self.commands - self.accepted},
+            "recovery_s": {"p50": half, "p95": nearly, "max": most, "n": self.seeds},
+            "violations": [f"seed {one.seed}: {one.wrong[0]}" for one in self.failed],
+            "seconds": round(seconds),
+            "full": True,
+        }
+
     def text(self, seeds: range, seconds: float) -> str:
         """The report."""
-        rested = sorted(self.rested)
         rate = self.seeds / max(seconds, 0.001)
-        half, most = rested[len(rested) // 2], rested[-1]
-        nearly = rested[len(rested) * 95 // 100]
+        half, nearly, most = self._rest()
         lines = [
             f"seeds {seeds.start}:{seeds.stop} in {seconds:.1f} s ({rate:.0f} a second)",
             f"commands {self.commands}, accepted {self.accepted}",
