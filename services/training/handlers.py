@@ -80,6 +80,12 @@ def give_the_place_back(event: SeatDropped | SeatOfferExpired) -> list[Step]:
     ]
 
 
+@handlers.on(cohorts.ListClosed)
+def end_the_wait(event: cohorts.ListClosed) -> list[Step]:
+    drop = seats.Drop(reason_code=event.reason_code)
+    return [Do(SEATS, seat_id, drop) for seat_id in event.seat_ids]
+
+
 # -- a completion earns the certificate, and takes it back
 
 

@@ -55,7 +55,7 @@ class Programme:
         terms = window | {"title": "Convocatoria 2026", "rules_version": "2026-1"}
         self.call_id = await self._new("intake", "/calls", terms)
         self.course_id = await self._new("trainer", "/courses", _COURSE)
-        place = {"language": "tzo", "state": "07", "starts_on": "2026-10-05"}
+        place = {"language": "tzo", "state": "07", "starts_on": _next_year()}
         cohort = {"course_id": self.course_id, "capacity": 1, "sessions": 1, **place, **offer}
         self.cohort_id = await self._new("trainer", "/cohorts", cohort)
         self.pool_id = await self._new("treasurer", "/pools", {"amount": self.money})
@@ -181,7 +181,7 @@ class Woman:
 
 
 def _next_year() -> str:
-    """A fair takes nobody once it has begun."""
+    """A cohort or a fair takes nobody once it has begun."""
     return (datetime.fromtimestamp(time.time(), UTC) + timedelta(days=365)).date().isoformat()
 
 

@@ -3,20 +3,30 @@
 A place is held, or kept for someone who was offered it, or free. While anyone waits none is free:
 whatever frees one offers it at once to the first in line. The seat of each woman follows what is
 said here, and her seat, not the cohort, watches the clock of her offer.
+
+When the cohort begins nobody may ask for a place or waits for one any more, and no offer outlives
+that moment: a place that comes free later stays free. So a seat whose completion is revoked keeps
+its place; she may take the course again in another cohort.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from services.training.domain.courses import CompletionRule
 from shared.events.training import CohortOpened
-from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Unknown
-from shared.types import Day, Id, Language, Moment, PositiveCount, StateKey
+from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
+from shared.types import Code, Day, Id, Language, Moment, PositiveCount, StateKey
+
+PAGE = 100
+"""So many waits end in one intent; the clock does the rest."""
 
 MAX_WAITING = 5_000
 """The list is part of one document, which has a largest size."""
+
+CENTRAL = timezone(timedelta(hours=-6))
+"""Central Mexico, without summer time since 2022: a cohort begins when its day does there."""
 
 Capacity = Annotated[int, Field(strict=True, ge=1, le=2_000)]
 Sessions = Annotated[int, Field(strict=True, ge=1, le=200)]
@@ -37,6 +47,11 @@ class Plan(Frozen):
     starts_on: StartDay
     sessions: Sessions
     offer_seconds: OfferSeconds
+
+    @property
+    def begins_at(self) -> datetime:
+        """The first moment at which nobody can ask for a place any more."""
+        return datetime.combine(self.starts_on, time(), CENTRAL).astimezone(UTC)
 
 
 class Waiting(Frozen):
@@ -63,6 +78,7 @@ class Cohort(Plan):
     offered: tuple[Id, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     last_rank: int = 0
+    close_at: Moment | None = None
 
     @property
     def free(self) -> int:
@@ -151,13 +167,26 @@ class PlaceLeft(Event):
     seat_id: Id
 
 
-CohortCommand = PlanCohort | Open | Take | Settle | Leave
+class ListClosed(Event):
+    """The cohort began while these waited: they wait no more."""
+
+    seat_ids: tuple[Id, ...]
+    reason_code: Code
+
+
+class CloseLeft(Event):
+    """More waits are to be ended than one intent should move."""
+
+    at: Moment
+
+
+CohortCommand = PlanCohort | Open | Take | Settle | Leave | Tick
 
 
 def decide(cohort: Cohort | None, command: CohortCommand, now: Context) -> list[Event]:
     match cohort, command:
         case None, PlanCohort():
-            return [CohortPlanned(cohort_id=command.cohort_id, plan=command.plan)]
+            return _plan(command, now)
         case None, _:
             raise Unknown("cohort-unknown")
         case Cohort(rule=None), Open():
@@ -166,13 +195,21 @@ def decide(cohort: Cohort | None, command: CohortCommand, now: Context) -> list[
             return []
         case Cohort(rule=None), _:
             raise Refused("cohort-not-open")
-        case Cohort(rule=CompletionRule() as rule), Take():
-            return [] if cohort.knows(command.seat_id) else _take(cohort, rule, command.seat_id)
+        case Cohort(rule=CompletionRule() as rule), Take(seat_id=seat_id):
+            return [] if cohort.knows(seat_id) else _take(cohort, rule, seat_id, now)
         case Cohort(), Settle() if command.seat_id in cohort.offered:
             return [PlaceSettled(seat_id=command.seat_id)]
         case Cohort(), Leave() if cohort.knows(command.seat_id):
             return _leave(cohort, command.seat_id, now)
+        case Cohort(), Tick() if (at := due(cohort)) and now.at >= at:
+            return _close(cohort, now)
     return []
+
+
+def _plan(command: PlanCohort, now: Context) -> list[Event]:
+    if now.at >= command.plan.begins_at:
+        raise Refused("cohort-started")
+    return [CohortPlanned(cohort_id=command.cohort_id, plan=command.plan)]
 
 
 def _opened(cohort: Cohort) -> CohortOpened:
@@ -186,7 +223,9 @@ def _opened(cohort: Cohort) -> CohortOpened:
     )
 
 
-def _take(cohort: Cohort, rule: CompletionRule, seat_id: Id) -> list[Event]:
+def _take(cohort: Cohort, rule: CompletionRule, seat_id: Id, now: Context) -> list[Event]:
+    if now.at >= cohort.begins_at:
+        raise Refused("cohort-started")
     terms = Terms(course_id=cohort.course_id, sessions=cohort.sessions, rule=rule)
     if cohort.free > 0:
         return [PlaceGiven(seat_id=seat_id, terms=terms)]
@@ -198,11 +237,18 @@ def _take(cohort: Cohort, rule: CompletionRule, seat_id: Id) -> list[Event]:
 def _leave(cohort: Cohort, seat_id: Id, now: Context) -> list[Event]:
     left = PlaceLeft(seat_id=seat_id)
     frees_a_place = seat_id in cohort.held or seat_id in cohort.offered
-    if not frees_a_place or not cohort.waiting:
+    if not frees_a_place or not cohort.waiting or now.at >= cohort.begins_at:
         return [left]
     first = cohort.waiting[0]
-    expires_at = now.at + timedelta(seconds=cohort.offer_seconds)
+    expires_at = min(now.at + timedelta(seconds=cohort.offer_seconds), cohort.begins_at)
     return [left, PlaceOffered(seat_id=first.seat_id, expires_at=expires_at)]
+
+
+def _close(cohort: Cohort, now: Context) -> list[Event]:
+    """It began: nobody waits for a place of it any more."""
+    left = tuple(one.seat_id for one in cohort.waiting)
+    closed = ListClosed(seat_ids=left[:PAGE], reason_code="cohort-started")
+    return [closed, CloseLeft(at=now.at)] if len(left) > PAGE else [closed]
 
 
 def evolve(cohort: Cohort | None, event: Event) -> Cohort | None:
@@ -228,6 +274,12 @@ def evolve(cohort: Cohort | None, event: Event) -> Cohort | None:
             return off_list.model_copy(update={"held": (*off_list.held, event.seat_id)})
         case PlaceLeft():
             return _without(cohort, event.seat_id)
+        case ListClosed():
+            ended = set(event.seat_ids)
+            waiting = tuple(one for one in cohort.waiting if one.seat_id not in ended)
+            return cohort.model_copy(update={"waiting": waiting, "close_at": None})
+        case CloseLeft():
+            return cohort.model_copy(update={"close_at": event.at})
     return cohort
 
 
@@ -241,4 +293,8 @@ def _without(cohort: Cohort, seat_id: Id) -> Cohort:
     )
 
 
-COHORTS = Aggregate("cohorts", Cohort, decide, evolve)
+def due(cohort: Cohort) -> datetime | None:
+    return cohort.close_at or (cohort.begins_at if cohort.waiting else None)
+
+
+COHORTS = Aggregate("cohorts", Cohort, decide, evolve, due)

@@ -1,6 +1,6 @@
 """Courses and cohorts: who gets a place, who waits, and who is next."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from services.training.domain import cohorts
 from services.training.domain.cohorts import (
     COHORTS,
+    CloseLeft,
     CohortPlanned,
     Leave,
+    ListClosed,
     Open,
     PlaceAwaited,
     PlaceGiven,
@@ -24,7 +26,7 @@ from services.training.domain.cohorts import (
 )
 from services.training.domain.courses import COURSES, CourseWritten, Publish, RuleTold, TellRule
 from shared.events.training import CohortOpened, CoursePublished
-from shared.model import Do
+from shared.model import Do, Tick
 from tests.support.spec import NOON, Spec
 from tests.support.world import World
 from tests.unit.training.scenes import COURSE, PLAN, RULE, TERMS, academy
@@ -45,6 +47,8 @@ def awaited(name: str, rank: int) -> PlaceAwaited:
 
 
 FULL = Spec(COHORTS).given(PLANNED, KEPT, given_seat("a"), given_seat("b"))
+BEGINS = datetime(2026, 4, 1, 6, tzinfo=UTC)
+JUST_BEFORE = BEGINS - timedelta(seconds=1)
 OFFER_ENDS = NOON + timedelta(seconds=60)
 
 
@@ -137,6 +141,45 @@ def test_leaving_twice_and_settling_twice_change_nothing() -> None:
 def test_the_list_has_a_largest_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cohorts, "MAX_WAITING", 1)
     FULL.given(awaited("c", 1)).when(Take(seat_id="d")).then_refused("cohort-list-full")
+
+
+def test_a_cohort_takes_requests_until_its_day_begins_in_mexico() -> None:
+    one = Spec(COHORTS).given(PLANNED, KEPT, given_seat("a"))
+    one.when(Take(seat_id="b"), at=JUST_BEFORE).then(given_seat("b"))
+    one.when(Take(seat_id="b"), at=BEGINS).then_refused("cohort-started")
+    one.when(Take(seat_id="a"), at=BEGINS).then_nothing()
+
+
+def test_a_cohort_that_has_begun_cannot_be_planned() -> None:
+    plan = PlanCohort(cohort_id="cohort-1", plan=PLAN)
+    Spec(COHORTS).when(plan, at=BEGINS).then_refused("cohort-started")
+    FULL.when(plan, at=BEGINS).then_nothing()
+
+
+def test_nobody_waits_for_a_cohort_that_has_begun_or_is_promoted_into_it() -> None:
+    line = FULL.given(awaited("c", 1), awaited("d", 2))
+    line.then_due(BEGINS).when(Tick(), at=JUST_BEFORE).then_nothing()
+    closed = line.when(Tick(), at=BEGINS)
+    closed.then(ListClosed(seat_ids=("c", "d"), reason_code="cohort-started")).then_due(None)
+    assert closed.state.held == ("a", "b")
+    line.when(Leave(seat_id="a"), at=BEGINS).then(PlaceLeft(seat_id="a"))
+    FULL.then_due(None)
+
+
+def test_no_offer_outlives_the_beginning_of_the_cohort() -> None:
+    left = FULL.given(awaited("c", 1)).when(Leave(seat_id="a"), at=JUST_BEFORE)
+    left.then(PlaceLeft(seat_id="a"), PlaceOffered(seat_id="c", expires_at=BEGINS))
+
+
+def test_a_long_list_is_closed_by_the_clock_to_the_last_wait() -> None:
+    ids = tuple(f"w-{number}" for number in range(cohorts.PAGE + 1))
+    line = FULL.given(*(awaited(one, rank) for rank, one in enumerate(ids, 1)))
+    first = line.when(Tick(), at=BEGINS)
+    page = ListClosed(seat_ids=ids[:-1], reason_code="cohort-started")
+    first.then(page, CloseLeft(at=BEGINS)).then_due(BEGINS)
+    last = first.when(Tick(), at=BEGINS)
+    last.then(ListClosed(seat_ids=ids[-1:], reason_code="cohort-started")).then_due(None)
+    last.when(Tick(), at=BEGINS).then_nothing()
 
 
 COMMANDS = st.tuples(st.sampled_from([Take, Settle, Leave]), st.sampled_from("abcdefgh"))

@@ -1,7 +1,7 @@
 """What one command or fact does to the whole of training."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -92,6 +92,33 @@ def test_an_expired_offer_goes_to_the_next_in_line() -> None:
     assert names(world.tick(SEATS, LATE)) == ["ana-1 SeatOfferExpired", "ana-2 SeatPromoted"]
     offer = world.get(SEATS, seat_of("ana-2"))
     assert offer.expires_at == LATE + timedelta(seconds=60)
+
+
+def test_whoever_waits_when_the_cohort_begins_is_told_so_and_may_ask_elsewhere() -> None:
+    world = academy(4, capacity=1)
+    world.run(*(request(f"ana-{n}") for n in range(3)))
+    begun = world.tick(COHORTS, PLAN.begins_at)
+    assert names(begun) == ["ana-1 SeatDropped", "ana-2 SeatDropped"]
+    assert world.get(SEATS, seat_of("ana-1")).reason_code == "cohort-started"
+    assert world.refused(request("ana-3"), at=PLAN.begins_at) == "cohort-started"
+    assert world.refused(request("ana-1"), at=PLAN.begins_at) == "cohort-started"
+    dropped = world.run(Do(SEATS, seat_of("ana-0"), DROP), at=PLAN.begins_at)
+    assert names(dropped) == ["ana-0 SeatDropped"]
+    later = PLAN.model_copy(update={"starts_on": date(2026, 5, 1)})
+    world.run(Do(COHORTS, "cohort-2", PlanCohort(cohort_id="cohort-2", plan=later)))
+    assert names(world.run(request("ana-1", "cohort-2"), at=PLAN.begins_at))[-1:] == [
+        "ana-1 SeatConfirmed"
+    ]
+
+
+def test_an_offer_that_ends_with_the_beginning_goes_to_nobody_else() -> None:
+    world = academy(3, capacity=1)
+    world.run(*(request(f"ana-{n}") for n in range(3)))
+    world.run(Do(SEATS, seat_of("ana-0"), DROP), at=PLAN.begins_at - timedelta(seconds=1))
+    accept = Do(SEATS, seat_of("ana-1"), Accept())
+    assert world.refused(accept, at=PLAN.begins_at) == "seat-offer-expired"
+    assert names(world.tick(SEATS, PLAN.begins_at)) == ["ana-1 SeatOfferExpired"]
+    assert names(world.tick(COHORTS, PLAN.begins_at)) == ["ana-2 SeatDropped"]
 
 
 def test_attendance_earns_the_certificate_in_one_intent() -> None:

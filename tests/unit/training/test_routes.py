@@ -1,7 +1,9 @@
 """Training over HTTP, with enrollment's facts arriving by the bus."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from tests.unit.enrollment.test_routes import submitted
 
 pytestmark = pytest.mark.anyio
 
+TODAY = datetime.fromtimestamp(time(), UTC).date()
+STARTS_ON = (TODAY + timedelta(days=30)).isoformat()
 COURSE = {
     "competence": "digital-selling",
     "hours": 20,
@@ -26,7 +30,7 @@ PLAN = {
     "language": "tzo",
     "state": "07",
     "capacity": 1,
-    "starts_on": "2026-04-01",
+    "starts_on": STARTS_ON,
     "sessions": 2,
     "offer_seconds": 60,
 }
@@ -130,7 +134,7 @@ async def test_a_cohort_is_found_by_course_language_and_state(school: School) ->
     anyone = school.call_as("olga", "auditor")
     found = await anyone.get("/cohorts", language="tzo", state="07")
     assert [one["id"] for one in found.body["items"]] == [cohort_id]
-    assert found.body["items"][0]["starts_on"] == "2026-04-01"
+    assert found.body["items"][0]["starts_on"] == STARTS_ON
     assert (await anyone.get("/cohorts", language="yua")).body["items"] == []
     assert len((await anyone.get("/courses", competence="digital-selling")).body["items"]) == 1
 
@@ -174,3 +178,11 @@ async def test_a_plan_that_cannot_be_is_refused(school: School, change: dict[str
         "/cohorts", PLAN | {"course_id": "course-1"} | change
     )
     assert answer.status == 422, answer
+
+
+async def test_a_cohort_of_the_past_is_refused(school: School) -> None:
+    teo = school.call_as("teo", "trainer")
+    course = await teo.post("/courses", COURSE)
+    past = {"starts_on": (TODAY - timedelta(days=1)).isoformat(), "course_id": course.body["id"]}
+    answer = await teo.post("/cohorts", PLAN | past)
+    assert (answer.status, answer.code) == (409, "cohort-started")
