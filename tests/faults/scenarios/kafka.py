@@ -41,7 +41,7 @@ async def broker_kills(trial: Trial, kills: int) -> None:
 @scenario(
     "the broker away for minutes, under load",
     quick={"seconds": 20, "times": 1},
-    full={"seconds": 300, "times": 3},
+    full={"seconds": 300, "times": 1},
     bounds=(300.0, 3600.0),
     daily=False,
 )
@@ -71,7 +71,7 @@ async def broker_away(trial: Trial, seconds: float, times: int) -> None:
 @scenario(
     "the broker killed, and back without the end of what it had acknowledged",
     quick={"cuts": 1},
-    full={"cuts": 10},
+    full={"cuts": 5},
     bounds=(300.0, 3600.0),
     daily=False,
 )

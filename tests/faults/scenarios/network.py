@@ -44,7 +44,7 @@ async def _wired(cluster: Cluster) -> AsyncIterator[Wires]:
 @scenario(
     "wires between services and servers: slow, reset in mid-reply, cut, half-open",
     quick={"rounds": 1, "seconds": 4.0},
-    full={"rounds": 20, "seconds": 20.0},
+    full={"rounds": 8, "seconds": 15.0},
     bounds=(300.0, 2 * 3600.0),
     daily=False,
     shape=Shape(),
