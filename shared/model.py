@@ -89,13 +89,16 @@ EVENT_TYPES: dict[str, type[Event]] = {}
 
 
 class Refused(Exception):
-    """A rule says no. The code is stable and has a text for her in es-MX (409)."""
+    """A rule says no. The code is stable and has a text for her in es-MX (409).
+
+    `known` are amounts or counts that tell what would do; whoever may ask may see them.
+    """
 
     status: ClassVar[int] = 409
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, **known: int) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.known = code, known
 
 
 class Forbidden(Refused):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,12 +31,16 @@ class Stored:
     @classmethod
     def refusal(cls, refused: Refused, correlation: str) -> "Stored":
         """The problem document of a refusal."""
-        body = problem_body(refused.status, refused.code, correlation)
+        body = problem_body(refused.status, refused.code, correlation, known=refused.known)
         return cls(refused.status, body, "application/problem+json")
 
 
 def problem_body(
-    status: int, code: str, correlation: str, errors: list[dict[str, Any]] | None = None
+    status: int,
+    code: str,
+    correlation: str,
+    errors: list[dict[str, Any]] | None = None,
+    known: Mapping[str, int] | None = None,
 ) -> bytes:
     """An RFC 9457 document; it never holds a value that was sent."""
     problem: dict[str, Any] = {
@@ -47,6 +52,8 @@ def problem_body(
     }
     if errors:
         problem["errors"] = errors
+    if known:
+        problem["known"] = known
     return orjson.dumps(problem)
 
 

@@ -151,6 +151,8 @@ def decide(pool: Pool | None, command: PoolCommand, now: Context) -> list[Event]
 
 def _resize(pool: Pool, command: Increase | Reduce, now: Context) -> list[Event]:
     if isinstance(command, Reduce):
+        if command.amount > (free := pool.balances.available):
+            raise Refused("pool-money-short", available=free)
         balances = _shift(pool, available=-command.amount)
         return [PoolReduced(pool_id=pool.id, amount=command.amount, balances=balances)]
     if pool.total + command.amount > MAX_MONEY:

@@ -53,6 +53,7 @@ async def increase_pool(pool_id: Id, body: Change, intent: Intent) -> Reply[Pool
 
 @router.post("/pools/{pool_id}/reduction", policy=TREASURY)
 async def reduce_pool(pool_id: Id, body: Change, intent: Intent) -> Reply[PoolView]:
+    """By what is available at most; a refusal says how much that is."""
     return await intent.run(Do(POOLS, pool_id, Reduce(amount=body.amount)), reply=PoolView.of)
 
 

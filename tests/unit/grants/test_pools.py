@@ -73,7 +73,9 @@ def test_money_is_put_in_and_taken_out_of_what_is_available() -> None:
 
 
 def test_what_is_reserved_cannot_be_taken_out() -> None:
-    HOLDING_60.when(Reduce(amount=41)).then_refused("pool-money-short")
+    short = HOLDING_60.when(Reduce(amount=41)).then_refused("pool-money-short")
+    assert short.refusal is not None
+    assert short.refusal.known == {"available": 40}
 
 
 def test_a_pool_holds_no_more_than_can_be_recorded() -> None:

@@ -197,6 +197,7 @@ async def test_a_refilled_pool_offers_to_who_waits(office: Office) -> None:
     assert (shown.body["status"], shown.body["rank"]) == ("offered", None)
     short = await office.treasurer.post(f"/pools/{pool_id}/reduction", {"amount": 1})
     assert (short.status, short.code) == (409, "pool-money-short")
+    assert short.body["known"] == {"available": 0}
 
 
 async def test_a_role_does_what_is_its_own(office: Office) -> None:
