@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,8 @@ _POSITIONS = 8
 """So many may one query wait for."""
 
 _TOKEN_SECONDS = 400
+
+_LAST_CALLS = 400
 
 Found = TypeVar("Found")
 
@@ -65,6 +67,7 @@ class Client:
     keys: Path
     run_id: str
     calls: Counter[str] = field(default_factory=Counter)
+    _took: deque[float] = field(default_factory=lambda: deque(maxlen=_LAST_CALLS))
 
     async def __aenter__(self) -> Self:
         self._issuer = Issuer(self.keys)
@@ -81,6 +84,11 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a call took on average lately, without its wait for a turn."""
+        return sum(self._took) / len(self._took) if self._took else 0.0
 
     async def command(
         self, who: Who, path: str, body: object = None, *, key: str, may: str = ""
@@ -150,7 +158,10 @@ class Client:
         headers = {**request.pop("headers", {}), "authorization": f"Bearer {self._token(who)}"}
         async with self._turn:
             self.calls[method] += 1
-            return await self._http.request(method, f"/v1{path}", headers=headers, **request)
+            begun = monotonic()
+            answer = await self._http.request(method, f"/v1{path}", headers=headers, **request)
+            self._took.append(monotonic() - begun)
+            return answer
 
     def _token(self, who: Who) -> str:
         made, token = self._tokens.get(who, (0.0, ""))

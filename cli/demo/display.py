@@ -9,6 +9,8 @@ from typing import Self, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.demo.client import CONCURRENCY
+
 Thing = TypeVar("Thing")
 
 
@@ -46,11 +48,17 @@ class Display:
     async def each(
         self, name: str, things: Sequence[Thing], do: Callable[[Thing], Awaitable[None]]
     ) -> None:
-        """Do this for all of them at the same time; the client bounds how many calls are open."""
+        """Do this for all of them, so many at the same time as calls may be open.
+
+        Whoever has begun goes on to her end: else all of them would be made an offer before the
+        first of them came to answer hers.
+        """
+        turn = asyncio.Semaphore(CONCURRENCY)
         with self.step(name, len(things)) as tick:
 
             async def one(thing: Thing) -> None:
-                await do(thing)
+                async with turn:
+                    await do(thing)
                 tick()
 
             async with asyncio.TaskGroup() as group:

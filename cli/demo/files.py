@@ -36,7 +36,6 @@ class Woman:
     """Where her certificate, or its revocation, stands in the streams."""
     seat_id: str = ""
     award_id: str = ""
-    place_id: str = ""
     marks: set[str] = field(default_factory=set)
 
     @property

@@ -1,15 +1,17 @@
 """Grants in the demo: applications, awards and their wait list, tranches, payments."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cli.demo.client import Client, Who
 from cli.demo.display import Display
 from cli.demo.files import Woman, read
 from cli.demo.invariants import Check, of_pools
-from cli.demo.offers import settle
+from cli.demo.offers import settle, while_answered
 from cli.demo.programme import Programme
 
 PROPOSER = Who("reviewer-1", ("reviewer",))
@@ -42,16 +44,13 @@ class Grants:
 
     async def apply(self, women: list[Woman]) -> None:
         """Applied, proposed by one, approved by another, offered while there is money."""
-        await self._display.each("Grants applied for and approved", women, self._ask)
-        await self._offers("Awards offered")
+        asked = self._display.each("Grants applied for and approved", women, self._ask)
+        await while_answered(asked, partial(self.offers, "Awards offered"))
 
     async def refill(self) -> None:
         """The pool gets more money: the wait list moves."""
-        path = f"/pools/{self._programme.pool_id}/increase"
-        amount = {"amount": self._programme.refill}
-        with self._display.step("Pool refilled", 1):
-            await self._client.command(TREASURER, path, amount, key="refill")
-        await self._offers("Awards offered from the wait list")
+        answering = partial(self.offers, "Awards offered from the wait list")
+        await while_answered(self._refill(), answering)
 
     async def pay(self, women: list[Woman]) -> None:
         """What the certificates have released: one payment fails and is sent again."""
@@ -64,10 +63,9 @@ class Grants:
         await self._display.each("Tranches paid", ready, self._pay)
 
     async def await_undone(self, leaving: Iterable[Woman]) -> None:
-        """Wait until the money of those who left is free again, and its offers are answered."""
+        """Wait until the money of those who left is free again."""
         positions = [woman.position for woman in leaving]
         await self._client.applied(TREASURER, "/pools", *positions)
-        await self._offers("Awards offered after withdrawals")
 
     async def check(self) -> Check:
         """All pools, also those of earlier runs."""
@@ -112,7 +110,8 @@ class Grants:
         path = f"/awards/{woman.award_id}/approval"
         await self._client.command(APPROVER, path, key=woman.key("approval"))
 
-    async def _offers(self, step: str) -> None:
+    async def offers(self, step: str, going_on: asyncio.Task[None]) -> None:
+        """Answer every offer, until no more are made and none is open."""
         missed = Counter[str]()
 
         async def answer(offer: Any) -> None:
@@ -123,10 +122,18 @@ class Grants:
                 woman.marks.add("award")
 
         with self._display.step(step, 1):
-            where = {"round_id": self._programme.round_id}
-            await settle(self._client, APPROVER, "/awards", answer, **where)
+            of_round = self._programme.round_id
+            await settle(
+                self._client, APPROVER, "/awards", answer, going_on=going_on, round_id=of_round
+            )
         late = [self._by_award[award_id] for award_id in missed]
         await self._display.each("Awards answered too late", late, self._too_late)
+
+    async def _refill(self) -> None:
+        path = f"/pools/{self._programme.pool_id}/increase"
+        amount = {"amount": self._programme.refill}
+        with self._display.step("Pool refilled", 1):
+            await self._client.command(TREASURER, path, amount, key="refill")
 
     async def _too_late(self, woman: Woman) -> None:
         await self._accept(woman, "accept-award-late")

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from cli.demo import invariants
@@ -12,8 +13,9 @@ from cli.demo.enrolment import Enrolment
 from cli.demo.files import Woman
 from cli.demo.grants import Grants
 from cli.demo.invariants import OPERATOR, Operations
+from cli.demo.offers import while_answered
 from cli.demo.outcome import Outcome, effect_seconds, flows
-from cli.demo.programme import publish
+from cli.demo.programme import offer, publish
 from cli.demo.trade import Trade
 from cli.demo.training import Training
 
@@ -41,12 +43,14 @@ class Journey:
         client, display, women = self._client, self._display, self._women
         self._before = await Operations.read(client)
         with display.step("Programme published", 1):
-            programme = await publish(client, women)
+            programme = await publish(client)
         self._enrolment = Enrolment(client, programme, display)
         self._training = Training(client, programme, display)
         self._grants = Grants(client, programme, display)
         self._trade = Trade(client, programme, display)
         await self._enrolment.enrol(women)
+        with display.step("Seats, money and a fair published", 1):
+            await offer(client, programme, women)
         enrolled = [one for one in women if "enrolled" in one.marks]
         await self._learn(enrolled)
         await self._win(enrolled)
@@ -54,26 +58,43 @@ class Journey:
 
     async def _learn(self, women: list[Woman]) -> None:
         await self._training.seats(women)
+        seated = list[Woman]()
+
+        async def apply(leaving: asyncio.Task[None]) -> None:
+            # Who has her seat need not wait for those who let theirs run out.
+            await leaving
+            seated.extend(_with_seat(women))
+            await self._grants.apply(seated)
+
+        async with asyncio.TaskGroup() as group:
+            leaving = group.create_task(self._free_seats(women))
+            group.create_task(self._training.offers(leaving))
+            group.create_task(apply(leaving))
+        await self._grants.apply([one for one in _with_seat(women) if one not in seated])
+
+    async def _free_seats(self, women: list[Woman]) -> None:
         await self._training.give_up(women)
         leaving = await self._enrolment.withdraw(women, "seat")
         await self._training.await_undone(leaving)
-        # Who has her seat need not wait for those who let theirs run out.
-        seated = _with_seat(women)
-        await _at_once(self._training.offers(), self._grants.apply(seated))
-        await self._grants.apply([one for one in _with_seat(women) if one not in seated])
 
     async def _win(self, women: list[Woman]) -> None:
         await _at_once(self._grants.refill(), self._training.courses(women))
-        leaving = await self._enrolment.withdraw(women, "award")
-        await self._grants.await_undone(leaving)
+
+        async def leave() -> None:
+            await self._grants.await_undone(await self._enrolment.withdraw(women, "award"))
+
+        answering = partial(self._grants.offers, "Awards offered after withdrawals")
+        await while_answered(leave(), answering)
         await self._training.revocations(women)
         await self._grants.pay(women)
 
     async def _sell(self, women: list[Woman]) -> None:
         await self._trade.apply(women)
-        leaving = await self._enrolment.withdraw(women, "place")
-        await self._trade.await_undone(leaving)
-        await self._trade.offers()
+
+        async def leave() -> None:
+            await self._trade.await_undone(await self._enrolment.withdraw(women, "place"))
+
+        await while_answered(leave(), self._trade.offers)
 
     async def outcome(self, seconds: Callable[[], float]) -> Outcome:
         """Wait until all effects have arrived, then read what the run came to."""

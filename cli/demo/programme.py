@@ -8,6 +8,7 @@ from typing import Any
 
 from cli.demo.client import Client, Who
 from cli.demo.files import Woman, read
+from cli.demo.offers import seconds
 
 PUBLISHER = Who("demo-publisher", ("intake", "trainer", "treasurer", "approver", "trade"))
 
@@ -33,8 +34,8 @@ class Programme:
     fair_id: str = ""
 
 
-async def publish(client: Client, women: list[Woman]) -> Programme:
-    """The call, the course and its cohorts."""
+async def publish(client: Client) -> Programme:
+    """The call and the course."""
     programme = Programme()
     terms = dict(read("call"))
     terms |= _window(terms.pop("open_for_seconds"))
@@ -43,10 +44,14 @@ async def publish(client: Client, women: list[Woman]) -> Programme:
     for number, course in enumerate(read("courses"), 1):
         made = await client.command(PUBLISHER, "/courses", course, key=f"course-{number}")
         programme.course_id = programme.course_id or made.data["id"]
+    return programme
+
+
+async def offer(client: Client, programme: Programme, women: list[Woman]) -> None:
+    """What is scarce: seats, money, places. Their offers last as long as this machine needs."""
     await _cohorts(client, programme, women)
     await _money(client, programme)
     await _fair(client, programme)
-    return programme
 
 
 def _window(seconds: int) -> dict[str, str]:
@@ -63,7 +68,8 @@ async def _cohorts(client: Client, programme: Programme, women: list[Woman]) -> 
             "course_id": programme.course_id,
             "capacity": part(demand[place["language"]], terms["share_of_demand"]),
             "starts_on": _day(terms["starts_in_days"]),
-            **{name: terms[name] for name in ("sessions", "offer_seconds")},
+            "sessions": terms["sessions"],
+            "offer_seconds": seconds(client, terms["offer_seconds"]),
             **place,
         }
         made = await client.command(
@@ -81,7 +87,8 @@ async def _money(client: Client, programme: Programme) -> None:
     programme.pool_id = pool.data["id"]
     plan = {
         "pool_id": programme.pool_id,
-        **{name: terms[name] for name in ("min_amount", "max_amount", "offer_seconds")},
+        **{name: terms[name] for name in ("min_amount", "max_amount")},
+        "offer_seconds": seconds(client, terms["offer_seconds"]),
         **_window(terms["open_for_seconds"]),
         "tranches": [{"share": one, "course_id": programme.course_id} for one in terms["shares"]],
     }
@@ -92,6 +99,7 @@ async def _money(client: Client, programme: Programme) -> None:
 async def _fair(client: Client, programme: Programme) -> None:
     terms = dict(read("fair"))
     terms["starts_on"] = _day(terms.pop("starts_in_days"))
+    terms["offer_seconds"] = seconds(client, terms["offer_seconds"])
     terms["places"] = part(programme.seats, terms.pop("share_of_demand"))
     terms["requirements"] = ["enrolled", f"course:{programme.course_id}"]
     made = await client.command(PUBLISHER, "/fairs", terms, key="fair")

@@ -1,5 +1,6 @@
 """Trade in the demo: a fair with fewer places than applicants, its offers and wait list."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,7 @@ from cli.demo.client import Client, Who
 from cli.demo.display import Display
 from cli.demo.files import Woman
 from cli.demo.invariants import Check, of_places
-from cli.demo.offers import settle
+from cli.demo.offers import settle, while_answered
 from cli.demo.programme import Programme
 
 DESK = Who("trade-1", ("trade",))
@@ -19,20 +20,20 @@ class Trade:
 
     def __init__(self, client: Client, programme: Programme, display: Display) -> None:
         self._client, self._programme, self._display = client, programme, display
-        self._by_place: dict[str, Woman] = {}
+        self._applicants: dict[str, Woman] = {}
 
     async def apply(self, women: list[Woman]) -> None:
         """The certified ask for places: more than there are."""
         ready = [
             one for one in women if "certificate" in one.marks and "withdrawn" not in one.marks
         ]
-        await self._display.each("Fair places applied for", ready, self._ask)
-        await self.offers()
+        asked = self._display.each("Fair places applied for", ready, self._ask)
+        await while_answered(asked, self.offers)
 
-    async def offers(self) -> None:
-        """Answer every offer until none is open."""
+    async def offers(self, going_on: asyncio.Task[None]) -> None:
+        """Answer every offer, until no more are made and none is open."""
         with self._display.step("Fair places offered", 1):
-            await settle(self._client, DESK, self._list, self._answer)
+            await settle(self._client, DESK, self._list, self._answer, going_on=going_on)
 
     async def await_undone(self, leaving: Iterable[Woman]) -> None:
         """Wait until the places of those who left are free again."""
@@ -56,18 +57,17 @@ class Trade:
     async def _ask(self, woman: Woman) -> None:
         path = f"/persons/{woman.person_id}/places"
         await self._client.applied(woman.who, path, woman.position, woman.certified_at)
+        self._applicants[woman.person_id] = woman  # the offer may come before the answer does
         fair = {"fair_id": self._programme.fair_id}
-        made = await self._client.command(woman.who, "/places", fair, key=woman.key("place"))
-        woman.place_id = made.data["id"]
-        self._by_place[woman.place_id] = woman
+        await self._client.command(woman.who, "/places", fair, key=woman.key("place"))
 
     async def _answer(self, offer: Any) -> None:
-        woman = self._by_place[offer["id"]]
+        woman = self._applicants[offer["person_id"]]
         if woman.answers_late():
             return
         answer = await self._client.command(
             woman.who,
-            f"/places/{woman.place_id}/confirmation",
+            f"/places/{offer['id']}/confirmation",
             key=woman.key("confirm-place"),
             may="place-offer-expired place-not-offered",
         )

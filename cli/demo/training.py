@@ -31,12 +31,12 @@ class Training:
         leaving = [one for one in women if one.profile == "drops-seat" and "seat" in one.marks]
         await self._display.each("Seats given up", leaving, self._drop)
 
-    async def offers(self) -> None:
-        """Answer what is offered from the wait lists, until nothing is."""
+    async def offers(self, going_on: asyncio.Task[None]) -> None:
+        """Answer what is offered from the wait lists, until nothing is any more."""
         paths = [f"/cohorts/{one}/seats" for one in self._programme.cohorts.values()]
 
         async def lists(path: str) -> None:
-            await settle(self._client, TRAINER, path, self._answer)
+            await settle(self._client, TRAINER, path, self._answer, going_on=going_on)
 
         await self._display.each("Seats offered from the wait lists", paths, lists)
         late = [one for one in self._by_seat.values() if "seat-offer-missed" in one.marks]
