@@ -30,6 +30,8 @@ COMMIT_DEADLINE = 5.0
 _COMMIT_AGAIN = 0.1
 
 Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne
+Bulk = tuple[str, Sequence[Write], list[Operation]]
+"""What goes to one collection, as the core says it and as PyMongo does."""
 
 
 class MongoTransaction:
@@ -49,7 +51,11 @@ class MongoTransaction:
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; each document at most once."""
-        await self._conversation.step(self._write, writes)
+        bulks = [
+            (name, staged, [self._operation(write) for write in staged])
+            for name, staged in queries.bulks(writes).items()
+        ]
+        await self._conversation.step(self._write, bulks)
 
     async def commit(self) -> None:
         """Make it so."""
@@ -85,12 +91,11 @@ class MongoTransaction:
         found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
         return {document["_id"]: document for document in found.to_list()}
 
-    def _write(self, writes: Sequence[Write]) -> None:
-        for name, staged in queries.bulks(writes).items():
-            self._bulk(name, staged)
+    def _write(self, bulks: Sequence[Bulk]) -> None:
+        for name, staged, operations in bulks:
+            self._bulk(name, staged, operations)
 
-    def _bulk(self, name: str, staged: Sequence[Write]) -> None:
-        operations = [self._operation(write) for write in staged]
+    def _bulk(self, name: str, staged: Sequence[Write], operations: list[Operation]) -> None:
         try:
             with translated(BulkWriteError):
                 done = self._database[name].bulk_write(operations, session=self._session)
