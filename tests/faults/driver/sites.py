@@ -67,7 +67,12 @@ BLOCKING: dict[type[Any], tuple[str, ...]] = {
 }
 """What is called in a thread of the core."""
 
-NAMES = {name for methods in (METHODS, BLOCKING) for names in methods.values() for name in names}
+
+def _names(methods: dict[type[Any], tuple[str, ...]]) -> set[str]:
+    return {name for names in methods.values() for name in names}
+
+
+NAMES = _names(METHODS) | _names(BLOCKING)
 SILENT = {"find"}
 """PyMongo's methods that ask no server."""
 
@@ -97,14 +102,14 @@ def blocking() -> set[str]:
 def unknown() -> list[str]:
     """What is awaited, or asked of PyMongo, and neither the core's own nor known here."""
     asked = [
-        (path, node.value)
+        (path, node.value, _names(METHODS))
         for package in (mongo, kafka)
         for path in _files(package)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
     ]
     asked += [
-        (path, node)
+        (path, node, _names(BLOCKING) | SILENT)
         for path in _files(mongo)
         for _, function in _functions(ast.parse(path.read_text()), "")
         if isinstance(function, ast.FunctionDef)
@@ -114,8 +119,8 @@ def unknown() -> list[str]:
     ]
     return [
         f"{path.name}:{call.lineno}: {ast.unparse(call)}"
-        for path, call in asked
-        if isinstance(call.func, ast.Attribute) and call.func.attr not in NAMES | SILENT
+        for path, call, known in asked
+        if isinstance(call.func, ast.Attribute) and call.func.attr not in known
         if not _is_own(call.func.value)
     ]
 
