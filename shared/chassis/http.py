@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
@@ -35,7 +35,14 @@ _KEY_PARAMETER = {
     "description": "Made by the caller, a new one a command: a repeat with it gets the same answer",
     "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
 }
-"""Said in the document only: where it is missing, the answer is a 400 of ours."""
+_MATCH_PARAMETER = {
+    "name": "if-match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that was read",
+    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "If-Match"},
+}
+"""Said in the document only: what is missing or malformed is answered with a 400 of ours."""
 
 Shown = TypeVar("Shown")
 
@@ -111,7 +118,7 @@ class Router(APIRouter):
         self.policies[method, path] = policy
         extra: dict[str, Any] = {"x-telar-roles": sorted(policy.roles)}
         if method != "GET":
-            extra["parameters"] = [_KEY_PARAMETER]
+            extra["parameters"] = [_KEY_PARAMETER, _MATCH_PARAMETER]
 
         def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             self.add_api_route(
@@ -206,13 +213,9 @@ def _patience(headers: Mapping[str, str]) -> float:
     return REPLY_DEADLINE
 
 
-async def _commander(
-    request: Request,
-    idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
-    if_match: Annotated[str | None, Header(description="The ETag that was read")] = None,
-) -> Commander:
-    if not request.app.state.runtime.secret:
-        raise Unavailable("not-ready")  # a body hashed without it would not be known again
+async def _commander(request: Request) -> Commander:
+    """The headers are read here: FastAPI's way of declaring them costs as much as the writer."""
+    idempotency_key = request.headers.get("idempotency-key")
     if idempotency_key is None:
         raise Problem(400, "idempotency-key-missing")
     if not _KEY.fullmatch(idempotency_key):
@@ -223,7 +226,7 @@ async def _commander(
     if not runtime.secret:
         raise Unavailable("not-ready")  # a reply hashed without it could not be repeated
     idempotency = Idempotency.of(caller, idempotency_key, asked, runtime.secret)
-    return Commander(request, idempotency, _version(if_match))
+    return Commander(request, idempotency, _version(request.headers.get("if-match")))
 
 
 def _canonical(request: Request) -> bytes:

@@ -201,7 +201,7 @@ async def _serve(runtime: Runtime, request: Request) -> Answer:
         for one in request.steps:
             if isinstance(one.command, rules.Take) and not await rules.admit(runtime.store, one.id):
                 return Answer(409, b"", "room-full")
-        commander = await http._commander(_request(runtime, request), request.key, None)
+        commander = await http._commander(_request(runtime, request))
         response: Response = await commander.run(
             *request.steps, reply=lambda state: _Shown(state=repr(state))
         )
@@ -227,7 +227,7 @@ def _request(runtime: Runtime, request: Request) -> Any:
         app=SimpleNamespace(state=SimpleNamespace(runtime=runtime)),
         state=state,
         scope={"route": SimpleNamespace(status_code=201)},
-        headers={},
+        headers={"idempotency-key": request.key},
         method="POST",
         url=SimpleNamespace(path="/commands"),
         _json=request.body,
