@@ -34,7 +34,9 @@ def status(folder: Path, *, as_json: bool) -> int:
         print(json.dumps({**facts, "processes": rows}, indent=1))
     else:
         show.table(Console(soft_wrap=True), _HEADS, [_shown(row) for row in rows])
-        print(f"\n{stack.phase}; {_mega(total)} in all; data in {stack.data}", file=sys.stderr)
+        lost = [row["name"] for row in rows if row["state"] == "failed"]
+        phase = f"{stack.phase} but for {', '.join(lost)}" if lost else stack.phase
+        print(f"\n{phase}; {_mega(total)} in all; data in {stack.data}", file=sys.stderr)
     return usage.OK if stack.is_whole else usage.FAILED
 
 
