@@ -32,8 +32,8 @@ def _session(seconds: float) -> None:
 
     begin: Callable[..., None] = KafkaBus.__init__
 
-    def shorter(self: KafkaBus, bootstrap: str, **more: Any) -> None:
-        begin(self, bootstrap, **{**more, "session": seconds})
+    def shorter(self: KafkaBus, *places: Any, **more: Any) -> None:
+        begin(self, *places, **{**more, "session": seconds})
 
     KafkaBus.__init__ = shorter  # type: ignore[assignment]
 
