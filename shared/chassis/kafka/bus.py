@@ -48,7 +48,7 @@ class KafkaBus:
             session_timeout_ms=int(self._session * 1000),
             heartbeat_interval_ms=int(self._session * 100),
             rebalance_timeout_ms=60_000,
-            metadata_max_age_ms=60_000,
+            metadata_max_age_ms=10_000,  # so long a topic made anew may go unread
             max_poll_records=MOST_RECORDS,
         )
         try:

@@ -29,7 +29,8 @@ async def _make(admin: AIOKafkaAdminClient, topic: str) -> bool:
         created = await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
     except KafkaError:
         return False
-    return {one["error_code"] for one in created.to_object()["topic_errors"]} <= {0}
+    # 36: a service that looks after its topics was faster.
+    return {one["error_code"] for one in created.to_object()["topic_errors"]} <= {0, 36}
 
 
 async def forget(databases: Databases, service: str, keys: Sequence[str]) -> None:
