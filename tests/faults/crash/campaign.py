@@ -24,7 +24,7 @@ MODES: dict[str, Sequence[Mode]] = {
 RETRIES = 2
 """How often a place that was not reached gets another chance: a busy machine is slow."""
 
-UNLIKELY = ("adopt", "backfill", "lost topic")
+UNLIKELY = ("adopt", "backfill", "conflict", "lost topic", "tail")
 """Paths that nobody finds by chance."""
 
 ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
