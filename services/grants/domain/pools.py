@@ -151,8 +151,6 @@ def decide(pool: Pool | None, command: PoolCommand, now: Context) -> list[Event]
 
 def _resize(pool: Pool, command: Increase | Reduce, now: Context) -> list[Event]:
     if isinstance(command, Reduce):
-        if command.amount > (free := pool.balances.available):
-            raise Refused("pool-money-short", available=free)
         balances = _shift(pool, available=-command.amount)
         return [PoolReduced(pool_id=pool.id, amount=command.amount, balances=balances)]
     if pool.total + command.amount > MAX_MONEY:
@@ -195,9 +193,9 @@ def _move(pool: Pool, command: Move) -> Event:
 def _shift(pool: Pool, **change: int) -> Balances:
     buckets = pool.balances.model_dump()
     for bucket, amount in change.items():
+        if buckets[bucket] + amount < 0:
+            raise Refused("pool-money-short", **{bucket: buckets[bucket]})
         buckets[bucket] += amount
-        if buckets[bucket] < 0:
-            raise Refused("pool-money-short")
     return Balances(**buckets)
 
 
