@@ -1,9 +1,16 @@
 """Field types shared by states, commands, events and bodies: ids, codes, money, moments."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 MAX_MONEY = 10**15
 """Ten trillion pesos in centavos: above any pool, far below what BSON's 64 bits hold."""
@@ -30,6 +37,19 @@ Moment = Annotated[datetime, BeforeValidator(_no_numbers), AfterValidator(_to_ut
 
 Day = Annotated[date, BeforeValidator(_no_numbers)]
 """A calendar day, ISO 8601."""
+
+_DayText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+StoredDay = Annotated[Day, PlainSerializer(date.isoformat, return_type=_DayText)]
+"""A day of a state, kept as ISO 8601 text: BSON has instants but no calendar days."""
+
+CENTRAL = timezone(timedelta(hours=-6))
+"""Central Mexico, without summer time since 2022."""
+
+
+def beginning_of(day: date) -> datetime:
+    """The moment at which a day begins in central Mexico, in UTC."""
+    return datetime.combine(day, time(), CENTRAL).astimezone(UTC)
+
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9:_-]{0,119}$")]
 """An identifier: a UUID, or natural parts joined by a colon (`person:call`)."""

@@ -5,14 +5,14 @@ whatever frees one offers it at once to the first in line. When the fair begins 
 more, and no offer outlives that moment.
 """
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from shared.events.trade import Country, FairCancelled, FairPublished, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Code, Day, Id, Moment, PositiveCount
+from shared.types import Code, Id, Moment, PositiveCount, StoredDay, beginning_of
 
 PAGE = 100
 """So many places and waits end in one intent; the clock does the rest."""
@@ -20,15 +20,9 @@ PAGE = 100
 MAX_WAITING = 5_000
 """The list is part of one document, which has a largest size."""
 
-CENTRAL = timezone(timedelta(hours=-6))
-"""Central Mexico, without summer time since 2022: a fair begins when its day does there."""
-
 Places = Annotated[int, Field(strict=True, ge=1, le=2_000)]
 OfferSeconds = Annotated[int, Field(strict=True, ge=1, le=90 * 24 * 3600)]
 Kind = Literal["fair", "mission", "exhibition"]
-_DayText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
-StartDay = Annotated[Day, PlainSerializer(date.isoformat, return_type=_DayText)]
-"""Stored as ISO 8601 text: BSON has instants but no calendar days."""
 
 
 class Plan(Frozen):
@@ -36,7 +30,7 @@ class Plan(Frozen):
 
     kind: Kind
     country: Country
-    starts_on: StartDay
+    starts_on: StoredDay
     places: Places
     requirements: Annotated[tuple[Requirement, ...], Field(max_length=20)] = ()
     offer_seconds: OfferSeconds
@@ -44,7 +38,7 @@ class Plan(Frozen):
     @property
     def begins_at(self) -> datetime:
         """The first moment at which nobody can ask for a place any more."""
-        return datetime.combine(self.starts_on, time(), CENTRAL).astimezone(UTC)
+        return beginning_of(self.starts_on)
 
 
 class Fair(Plan):

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from services.trade.domain.fairs import FAIRS, Cancel, Fair, Kind, Plan, Publish, StartDay
+from services.trade.domain.fairs import FAIRS, Cancel, Fair, Kind, Plan, Publish
 from services.trade.domain.places import PLACES, PlaceStatus
 from services.trade.routes.views import PlaceView
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import Role
 from shared.events.trade import Country, Requirement
 from shared.model import Do, Frozen
-from shared.types import Count, Id
+from shared.types import Count, Id, StoredDay
 
 router = Router(tags=["fairs"])
 ANYBODY = Role("applicant", "promoter", "intake", "trainer", "trade", "operator", "auditor")
@@ -22,7 +22,7 @@ class FairView(Frozen):
     id: Id
     kind: Kind
     country: Country
-    starts_on: StartDay
+    starts_on: StoredDay
     places: Count
     taken: Count
     offered: Count

@@ -9,15 +9,24 @@ that moment: a place that comes free later stays free. So a seat whose completio
 its place; she may take the course again in another cohort.
 """
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from services.training.domain.courses import CompletionRule
 from shared.events.training import CohortOpened
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Code, Day, Id, Language, Moment, PositiveCount, StateKey
+from shared.types import (
+    Code,
+    Id,
+    Language,
+    Moment,
+    PositiveCount,
+    StateKey,
+    StoredDay,
+    beginning_of,
+)
 
 PAGE = 100
 """So many waits end in one intent; the clock does the rest."""
@@ -25,15 +34,8 @@ PAGE = 100
 MAX_WAITING = 5_000
 """The list is part of one document, which has a largest size."""
 
-CENTRAL = timezone(timedelta(hours=-6))
-"""Central Mexico, without summer time since 2022: a cohort begins when its day does there."""
-
 Capacity = Annotated[int, Field(strict=True, ge=1, le=2_000)]
 Sessions = Annotated[int, Field(strict=True, ge=1, le=200)]
-_DayText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
-StartDay = Annotated[Day, PlainSerializer(date.isoformat, return_type=_DayText)]
-"""Stored as ISO 8601 text: BSON has instants but no calendar days."""
-
 OfferSeconds = Annotated[int, Field(strict=True, ge=1, le=90 * 24 * 3600)]
 
 
@@ -44,14 +46,14 @@ class Plan(Frozen):
     language: Language
     state: StateKey
     capacity: Capacity
-    starts_on: StartDay
+    starts_on: StoredDay
     sessions: Sessions
     offer_seconds: OfferSeconds
 
     @property
     def begins_at(self) -> datetime:
         """The first moment at which nobody can ask for a place any more."""
-        return datetime.combine(self.starts_on, time(), CENTRAL).astimezone(UTC)
+        return beginning_of(self.starts_on)
 
 
 class Waiting(Frozen):
