@@ -19,8 +19,8 @@ from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL
 from shared.chassis.envelope import Envelope, decode, short
 from shared.chassis.errors import Malformed
-from shared.chassis.handled import Handled, place_id
-from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store
+from shared.chassis.handled import Handled
+from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store, place_id
 from shared.chassis.work import APPLIED, Arrival, Poll, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from shared.chassis.ports import Conflict, Document, Place, Put, Store, StoreError
+from shared.chassis.ports import Conflict, Document, Place, Put, Store, StoreError, place_id
 
 COLLECTION = "acknowledged"
 
@@ -17,8 +17,9 @@ class Ends:
 
     async def among(self, places: Iterable[Place]) -> dict[Place, int]:
         """The noted offset of the next record, of those partitions that have one."""
-        found = await self._store.some(COLLECTION, [_id(place) for place in places])
-        return {place: found[_id(place)]["next"] for place in places if _id(place) in found}
+        ids = {place: place_id(place) for place in places}
+        found = await self._store.some(COLLECTION, [*ids.values()])
+        return {place: found[known]["next"] for place, known in ids.items() if known in found}
 
     async def note(self, ends: Mapping[Place, int]) -> None:
         """Keep these where they are higher than what is noted."""
@@ -29,18 +30,15 @@ class Ends:
         await self._write(ends, lower=True)
 
     async def _write(self, ends: Mapping[Place, int], *, lower: bool) -> None:
+        by_id = {place_id(place): end for place, end in ends.items()}
         for _ in range(_TRIES):
             try:
-                return await self._attempt(
-                    {_id(place): end for place, end in ends.items()}, lower=lower
-                )
+                return await self._attempt(by_id, lower=lower)
             except Conflict:
                 continue  # another process notes them too
         raise StoreError("the acknowledged ends are contended")
 
     async def _attempt(self, ends: Mapping[str, int], *, lower: bool) -> None:
-        if not ends:
-            return
         async with self._store.transaction() as transaction:
             there = (await transaction.load({COLLECTION: list(ends)})).get(COLLECTION, {})
             writes = [
@@ -51,10 +49,6 @@ class Ends:
             if writes:
                 await transaction.write(writes)
                 await transaction.commit()
-
-
-def _id(place: Place) -> str:
-    return f"{place[0]}/{place[1]}"
 
 
 def _noted(doc_id: str, end: int, there: Document | None) -> Document:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.chassis.envelope import topic_of
-from shared.chassis.ports import Conflict, Document, Place, Put, Store
+from shared.chassis.ports import Conflict, Document, Place, Put, Store, place_id
 
 COLLECTION = "handled"
 
@@ -65,11 +65,6 @@ class Handled:
         async with self.store.transaction() as transaction:
             await transaction.write([Put(COLLECTION, {**document, "version": (was or 0) + 1}, was)])
             await transaction.commit()
-
-
-def place_id(place: Place) -> str:
-    """A partition's name in a document."""
-    return f"{place[0]}/{place[1]}"
 
 
 def _new(place: Place, types: list[str]) -> Document:

@@ -18,6 +18,7 @@ from shared.chassis.ports.bus import (
     Place,
     Producer,
     Record,
+    place_id,
 )
 from shared.chassis.ports.errors import (
     BusError,
@@ -62,4 +63,5 @@ __all__ = [
     "Transaction",
     "UniqueViolated",
     "Write",
+    "place_id",
 ]

@@ -32,6 +32,11 @@ Place = tuple[str, int]
 """A topic and a partition."""
 
 
+def place_id(place: Place) -> str:
+    """A partition's name in a document."""
+    return f"{place[0]}/{place[1]}"
+
+
 class Producer(Protocol):
     """Sends in order; replaces its client after any terminal error (aiokafka#1017)."""
 
