@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.processes import DiedEarly
-from tests.faults.trial import Body, Trial, percentile
+from tests.faults.trial import Body, Trial, recovery
 from tests.support.cluster import Cluster, Shape
 
 RESULTS = Path(__file__).parent / "results"
@@ -131,14 +131,6 @@ def _row(
     faults = {
         name: {"made": tally.made[name], "observed": tally.observed[name]} for name in tally.made
     }
-    recovery = {
-        name: None if value is None else round(value, 2)
-        for name, value in (
-            ("p50", percentile(tally.recoveries, 0.5)),
-            ("p95", percentile(tally.recoveries, 0.95)),
-            ("max", percentile(tally.recoveries, 1.0)),
-        )
-    }
     return {
         "scenario": scenario.name,
         "title": scenario.title,
@@ -148,7 +140,7 @@ def _row(
         "commands": trial.client.history.counts(),
         "snapshots": trial.snapshots,
         "notes": tally.notes,
-        "recovery_s": {**recovery, "n": len(tally.recoveries)},
+        "recovery_s": recovery(tally.recoveries),
         "violations": tally.wrong[:50],
         "seconds": round(seconds),
     }

@@ -229,11 +229,20 @@ def _probe(service: str, url: str | None) -> Command:
     return Command("enrollment", "probe", person, "/persons", facets, url=url)
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
+def recovery(seconds: Sequence[float]) -> dict[str, float | None]:
+    """How long it took, as a row of results tells it; of none there is only the number."""
+    shares = {"p50": 0.5, "p95": 0.95, "max": 1.0}
+    return {
+        **{name: _percentile(seconds, share) for name, share in shares.items()},
+        "n": len(seconds),
+    }
+
+
+def _percentile(values: Sequence[float], share: float) -> float | None:
     """The value that so many are not above."""
     if not values:
         return None
-    return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
+    return round(sorted(values)[max(0, math.ceil(len(values) * share) - 1)], 2)
 
 
 Body = Callable[..., Awaitable[None]]

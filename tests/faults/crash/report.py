@@ -5,21 +5,13 @@ from typing import Any
 
 from tests.faults.crash import paths, points
 from tests.faults.crash.campaign import Campaign
-from tests.faults.trial import percentile
+from tests.faults.trial import recovery
 
 
 def row(scenario: str, title: str, campaign: Campaign, seconds: float) -> dict[str, Any]:
     """The run as a row of `tests/faults/results`."""
     made, seen = _by_path(campaign, made=True), _by_path(campaign, made=False)
     times = [incident.recovery for incident in campaign.incidents if incident.happened]
-    recovery = {
-        name: None if value is None else round(value, 2)
-        for name, value in (
-            ("p50", percentile(times, 0.5)),
-            ("p95", percentile(times, 0.95)),
-            ("max", percentile(times, 1.0)),
-        )
-    }
     return {
         "scenario": scenario,
         "title": title,
@@ -29,7 +21,7 @@ def row(scenario: str, title: str, campaign: Campaign, seconds: float) -> dict[s
         "commands": _commands(campaign),
         "snapshots": 0,
         "notes": {"hits": _hits(campaign)},
-        "recovery_s": {**recovery, "n": len(times)},
+        "recovery_s": recovery(times),
         "violations": campaign.violations(),
         "seconds": round(seconds),
         "full": True,
