@@ -168,13 +168,8 @@ async def test_a_fork_is_shown_and_ended(operator: Operator, ana: Woman) -> None
 
 @pytest.mark.timeout(240)
 async def test_a_key_whose_handler_failed_is_tried_again(operator: Operator, ana: Woman) -> None:
-    readiness = operator.collection("trade", "readiness")
-    whole = readiness.find_one({"_id": ana.id})
-    readiness.update_one({"_id": ana.id}, PLACE_THAT_NEVER_WAS)
-    last = operator.rewind("trade", "training", ana.id)
+    _, whole = await _fail(operator, ana)
     words = ("--topic", "training", "--key", ana.id)
-    await operator.telar("resend", *words, "--from", str(last), "--reason", "damage")
-    await until(lambda: _reasons(operator, "trade"), lambda seen: bool({"failed", "dead"} & seen))
     code, told = await operator.telar("parked", "retry", "trade", *words, "--reason", "too early")
     assert (code, "failed" in told) == (1, True), told
     # As after its last attempt, two minutes later: nothing comes by itself any more.
@@ -182,8 +177,25 @@ async def test_a_key_whose_handler_failed_is_tried_again(operator: Operator, ana
     operator.collection("trade", "parked").update_one({"key": ana.id}, last_attempt)
     [found] = await operator.finds("parked")
     assert found["mend"] == f"telar parked retry trade --topic training --key={ana.id}"
-    readiness.replace_one({"_id": ana.id}, {**whole, "version": whole["version"] + 2})
+    _restore(operator, whole)
     assert "released" in await operator.mends(found)
+
+
+async def _fail(operator: Operator, woman: Woman) -> tuple[int, Document]:
+    """Trade cannot apply her last certificate: its number, and her dossier before the damage."""
+    readiness = operator.collection("trade", "readiness")
+    whole: Document = readiness.find_one({"_id": woman.id})
+    readiness.update_one({"_id": woman.id}, PLACE_THAT_NEVER_WAS)
+    last = operator.rewind("trade", "training", woman.id)
+    words = ("--topic", "training", "--key", woman.id)
+    await operator.telar("resend", *words, "--from", str(last), "--reason", "damage")
+    await until(lambda: _reasons(operator, "trade"), lambda seen: bool({"failed", "dead"} & seen))
+    return last, whole
+
+
+def _restore(operator: Operator, whole: Document) -> None:
+    mended = {**whole, "version": whole["version"] + 2}
+    operator.collection("trade", "readiness").replace_one({"_id": whole["_id"]}, mended)
 
 
 async def _reasons(operator: Operator, service: str) -> set[str]:
@@ -193,18 +205,13 @@ async def _reasons(operator: Operator, service: str) -> set[str]:
 
 @pytest.mark.timeout(240)
 async def test_an_event_that_cannot_be_applied_is_skipped(operator: Operator, ana: Woman) -> None:
-    readiness = operator.collection("trade", "readiness")
-    whole = readiness.find_one({"_id": ana.id})
-    readiness.update_one({"_id": ana.id}, PLACE_THAT_NEVER_WAS)
-    last = operator.rewind("trade", "training", ana.id)
+    last, whole = await _fail(operator, ana)
     words = ("--topic", "training", "--key", ana.id)
-    await operator.telar("resend", *words, "--from", str(last), "--reason", "damage")
-    await until(lambda: _reasons(operator, "trade"), lambda seen: bool({"failed", "dead"} & seen))
     skip = ("parked", "skip", "trade", *words, "--reason", "never again", "--number")
     assert (await operator.telar(*skip, str(last + 1)))[0] == 1
     code, told = await operator.telar(*skip, str(last))
     assert (code, "released" in told) == (0, True), told
-    readiness.replace_one({"_id": ana.id}, {**whole, "version": whole["version"] + 2})
+    _restore(operator, whole)
 
 
 @pytest.mark.timeout(240)
