@@ -29,7 +29,7 @@ def built(session: Session, why: str, *, compare: bool) -> dict[str, Any]:
         if found["state"] not in _GOING_ON:
             return found
         word = f"{found['state']}: {found['events']} events, {found['behind']} behind"
-        if word != told:
+        if word != told and found["generation"] is not None:  # else nobody has taken it up
             session.say(f"  generation {found['generation']} {word}")
             told = word
         time.sleep(_GLANCE)
