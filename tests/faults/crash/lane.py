@@ -28,7 +28,7 @@ MOST_WAIT = 6.0
 LEARNING = 2
 """So many times a lane's traffic contains everything."""
 
-REST = 60.0
+REST = 25.0
 """Seconds after which everything must have taken effect."""
 
 KILLED, STOPPED = (-signal.SIGKILL,), (0, -signal.SIGTERM)
