@@ -46,7 +46,7 @@ CENTRAL = timezone(timedelta(hours=-6))
 """Central Mexico, without summer time since 2022."""
 
 
-def beginning_of(day: date) -> datetime:
+def start_of(day: date) -> datetime:
     """The moment at which a day begins in central Mexico, in UTC."""
     return datetime.combine(day, time(), CENTRAL).astimezone(UTC)
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from shared.events.trade import Country, FairCancelled, FairPublished, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Code, Id, Moment, PositiveCount, StoredDay, beginning_of
+from shared.types import Code, Id, Moment, PositiveCount, StoredDay, start_of
 
 PAGE = 100
 """So many places and waits end in one intent; the clock does the rest."""
@@ -38,7 +38,7 @@ class Plan(Frozen):
     @property
     def begins_at(self) -> datetime:
         """The first moment at which nobody can ask for a place any more."""
-        return beginning_of(self.starts_on)
+        return start_of(self.starts_on)
 
 
 class Fair(Plan):

@@ -17,16 +17,7 @@ from pydantic import Field
 from services.training.domain.courses import CompletionRule
 from shared.events.training import CohortOpened
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import (
-    Code,
-    Id,
-    Language,
-    Moment,
-    PositiveCount,
-    StateKey,
-    StoredDay,
-    beginning_of,
-)
+from shared.types import Code, Id, Language, Moment, PositiveCount, StateKey, StoredDay, start_of
 
 PAGE = 100
 """So many waits end in one intent; the clock does the rest."""
@@ -53,7 +44,7 @@ class Plan(Frozen):
     @property
     def begins_at(self) -> datetime:
         """The first moment at which nobody can ask for a place any more."""
-        return beginning_of(self.starts_on)
+        return start_of(self.starts_on)
 
 
 class Waiting(Frozen):
