@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import mini
+
 TESTS = Path(__file__).parent
 WITHOUT_SERVERS = {"unit", "contract"}
 
@@ -11,6 +13,11 @@ WITHOUT_SERVERS = {"unit", "contract"}
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_bug_of_another_test() -> None:
+    mini.poison.clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,7 +55,6 @@ class CoreSuite:
 
     @pytest.fixture
     async def reader(self, keys: Path, reader_store: Store, bus: Bus) -> AsyncIterator[Running]:
-        mini.poison.clear()
         async with running(mini.READER, keys, reader_store, bus) as service:
             yield service
 

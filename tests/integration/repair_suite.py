@@ -347,7 +347,6 @@ class RepairSuite(CoreSuite):
             )
             none = await order(deaf, "reader/backfill", type=LENT)
             assert (none.status_code, none.json()["code"]) == (404, "backfill-type-unhandled")
-        mini.poison.clear()
         async with running(mini.READER, keys, reader_store, bus) as reader:
             await self.send(bus, encode(chain("ana", 1, 2, 3)[2]))
             await self.card(reader, "ana", [3])

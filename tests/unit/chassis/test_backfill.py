@@ -27,7 +27,6 @@ async def test_a_backfill_waits_until_the_older_release_reads_nothing_any_more(
 ) -> None:
     store, bus = Ticking(), MemoryBus()
     lent: tuple[Any, Any] = (Lent(store), Lent(bus))
-    mini.poison.clear()
     async with AsyncExitStack() as both:
         deaf = await both.enter_async_context(running(mini.DEAF, tmp_path / "keys", *lent))
         await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 2)])

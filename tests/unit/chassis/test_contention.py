@@ -73,7 +73,6 @@ async def test_a_contended_command_is_told_to_come_back_when_its_patience_is_ove
 async def test_a_contended_event_keeps_the_later_ones_of_its_key_behind_it_and_parks_nothing(
     tmp_path: Path,
 ) -> None:
-    mini.poison.clear()
     store, bus = Ticking(), MemoryBus()
     async with running(mini.READER, tmp_path, store, bus) as reader:
         async with rival(store, "cards", "ana"):

@@ -36,7 +36,6 @@ async def library(
         running(mini.READER, tmp_path, TickingStore(), bus) as reader,
     ):
         yield shelf, reader
-    mini.poison.clear()
 
 
 def headers() -> dict[str, str]:
