@@ -13,9 +13,9 @@ async def records(kafka: str, topic: str) -> list[Any]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await consumer.start()
     found: list[Any] = []
     try:
+        await consumer.start()
         ends = await consumer.end_offsets(list(consumer.assignment()))
         while [place for place, end in ends.items() if await consumer.position(place) < end]:
             for polled in (await consumer.getmany(timeout_ms=200)).values():
@@ -28,8 +28,8 @@ async def records(kafka: str, topic: str) -> list[Any]:
 async def ends(kafka: str, *topics: str) -> dict[tuple[str, int], int]:
     """The end of every partition of these topics."""
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         found = await consumer.end_offsets(list(consumer.assignment()))
     finally:
         await consumer.stop()

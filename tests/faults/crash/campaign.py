@@ -3,16 +3,18 @@
 import asyncio
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy.local.servers import Servers
+from tests.faults.crash import paths
 from tests.faults.crash.lane import NAMES, Incident, Lane, Mode
 from tests.faults.crash.plans import Harm, Plan
 from tests.faults.crash.process import Place
 
 MODES: dict[str, Sequence[Mode]] = {
     "boot": ("new", "fresh"),
+    "start check": ("new", "fresh"),
     "stop": ("stop",),
     "adopt": ("restored",),
     "lost topic": ("cut",),
@@ -24,8 +26,8 @@ MODES: dict[str, Sequence[Mode]] = {
 RETRIES = 2
 """How often a place that was not reached gets another chance: a busy machine is slow."""
 
-UNLIKELY = ("adopt", "backfill", "conflict", "lost topic", "tail")
-"""Paths that nobody finds by chance."""
+EARLY = 6
+"""Of a path that was told in advance one of its first so many calls is harmed."""
 
 ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
 
@@ -46,20 +48,19 @@ class Campaign:
         self._taken = Counter[str]()
         self._missed = Counter[Place]()
         self._fresh = 0
-        if harm == "death":
-            self._todo.extend(((path, "", ""), 0) for path in UNLIKELY)
+        self._wanted = paths.REQUIRED if harm == "death" else frozenset[str]()
+        self._todo.extend(((path, "", ""), 0) for path in sorted(self._wanted))
 
-    async def run(self, lanes: int, most: int | None = None, wanted: Collection[str] = ()) -> None:
+    async def run(self, lanes: int, most: int | None = None) -> None:
         """Run until every place has had its share, or so many things went wrong.
 
-        A little longer if on a path that is wanted nothing did.
+        A little longer if on a path that must be reached nothing did.
         """
 
         def is_enough() -> bool:
             if most is None or self.count < most:
                 return False
-            paths = {path for path, _, _ in self.hits()}
-            return paths >= set(wanted) or self.count >= 2 * most
+            return self._ways() >= self._wanted or self.count >= 2 * most
 
         await asyncio.gather(*[self._lane(f"lane{number}", is_enough) for number in range(lanes)])
 
@@ -85,9 +86,17 @@ class Campaign:
         self.services[place].add(service)
 
     def _next(self) -> tuple[Place, int]:
-        """The first of all places before the second of any, in turns on every path."""
+        """Every path, then the first of all places before the second of any, in turns by path.
+
+        What no process has reached yet comes last: meanwhile it may be found where that happens.
+        """
+
+        def turn(one: tuple[Place, int]) -> tuple[int, bool, int]:
+            path = one[0][0]
+            return one[1], not self._on(path), self._taken[path]
+
         self._random.shuffle(self._todo)
-        chosen = min(self._todo, key=lambda one: (one[1], self._taken[one[0][0]]))
+        chosen = min(self._todo, key=turn)
         self._taken[chosen[0][0]] += chosen[1] > 0
         self._todo.remove(chosen)
         return chosen
@@ -96,8 +105,8 @@ class Campaign:
         modes = MODES.get(place[0], ANY)
         known = self._modes.get(place)
         for mode in (known,) if known else modes:
-            nth = number if mode == "run" else 1
-            services = ["reader"] if mode == "late" else sorted(self.services.get(place, NAMES))
+            nth = (number or self._random.randint(1, EARLY)) if mode == "run" else 1
+            services = ["reader"] if mode == "late" else self._at(place)
             service = self._random.choice(services)
             for one in sorted({nth, 1}, reverse=True):
                 incident = Incident(service, Plan(*place, one), mode)
@@ -106,11 +115,22 @@ class Campaign:
                     self._modes[place] = mode
                     return
         self._missed[place] += 1
-        if self._missed[place] <= RETRIES and (place[1] or not self._is_known(place[0])):
+        if self._missed[place] <= RETRIES and (place[1] or place[0] not in self._ways()):
             self._todo.append((place, number))
 
-    def _is_known(self, path: str) -> bool:
-        return any(place[0] == path for place in self.services)
+    def _on(self, path: str) -> set[str]:
+        """The services that were seen on a path."""
+        return {
+            name for place in self.services if place[0] == path for name in self.services[place]
+        }
+
+    def _at(self, place: Place) -> list[str]:
+        """Where a place may be reached."""
+        return sorted(self.services.get(place) or self._on(place[0]) or NAMES)
+
+    def _ways(self) -> set[str]:
+        """The paths on which something happened."""
+        return {path for path, _, _ in self.hits()}
 
     async def _run(self, lane: Lane, incident: Incident) -> None:
         self.incidents.append(incident)

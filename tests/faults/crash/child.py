@@ -85,7 +85,7 @@ class Doom:
         if place not in self._seen:
             self._seen.add(place)
             self._parent.send(("reached", place))
-        if self.plan and place == self.plan.place:
+        if self.plan and self.plan.is_at(place):
             self._left -= 1
             if self._left == 0:
                 self._parent.send(("happens", place))

@@ -21,6 +21,7 @@ TOO_MANY = 101
 Way = Sequence[tuple[Kind, int]]
 PLAIN_WAY: Way = [("loan", 1), ("recall", 30), ("loan", 2), ("loan", TOO_MANY), ("loan", 3)]
 ILL_WAY: Way = [("loan", 6), ("loan", FLAKY), ("recall", 31), ("loan", 7)]
+RIVAL_WAYS: dict[str, Way] = {key: [("loan", 1), ("loan", 2), ("loan", 3)] for key in "efg"}
 LOST_WAYS: dict[str, Way] = {
     "b": [("loan", 4), ("loan", LOST), ("loan", 5)],
     "d": [("loan", 8), ("loan", LOST_TAIL)],
@@ -56,8 +57,8 @@ class Client:
     async def walk(self, history: History, name: str, chosen: frozenset[Part] = EVERYTHING) -> None:
         """Commands of every kind on keys of their own, one after another on each key."""
         jobs = [self._way(history, f"{name}-a", PLAIN_WAY)]
-        if "gaps" in chosen:
-            jobs += [self._way(history, f"{name}-{key}", way) for key, way in LOST_WAYS.items()]
+        more = (LOST_WAYS if "gaps" in chosen else {}) | (RIVAL_WAYS if "rival" in chosen else {})
+        jobs += [self._way(history, f"{name}-{key}", way) for key, way in more.items()]
         if "ill" in chosen:
             jobs.append(self._way(history, f"{name}-c", ILL_WAY))
         if "views" in chosen:

@@ -218,6 +218,8 @@ class Lane:
         """What became of the process: it died, or it lives on, or it stopped as it was told."""
         process = self._processes[incident.service]
         incident.happened = process.happened.is_set()
+        if process.struck:
+            incident.plan = Plan(*process.struck, incident.plan.nth)
         dies = self._harm == "death" and incident.happened
         if incident.mode == "stop":
             expected, code = (KILLED if dies else STOPPED), await process.stopped()

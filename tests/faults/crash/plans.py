@@ -12,13 +12,18 @@ Harm = Literal["death", "error"]
 class Plan:
     """Harm at this place, the so-many-th time.
 
-    A death: the path, the call, the side of it. An error: the call site, the kind, the error.
+    A death: the path, the call, the side of it; without a call at any of the path. An error: the
+    call site, the kind, the error.
     """
 
     path: str
     call: str
     side: str
     nth: int = 1
+
+    def is_at(self, place: tuple[str, str, str]) -> bool:
+        """Whether this is a place that is meant."""
+        return place == self.place or (not self.call and place[0] == self.path)
 
     @property
     def place(self) -> tuple[str, str, str]:

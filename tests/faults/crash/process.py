@@ -31,11 +31,12 @@ Seen = Callable[[str, Place], None]
 
 
 class Process:
-    """One life of a service. `happened`: what was planned; `gone`: it has ended."""
+    """One life of a service. `happened`: what was planned; `struck`: where; `gone`: it ended."""
 
     def __init__(self, home: Home, seen: Seen, plan: Plan | None = None) -> None:
         self.home, self._seen = home, seen
         self.happened = asyncio.Event()
+        self.struck: Place | None = None
         self.gone = asyncio.Event()
         home.socket.unlink(missing_ok=True)
         self._pipe, theirs = _FORKS.Pipe()
@@ -96,4 +97,5 @@ class Process:
         if kind == "reached":
             self._seen(self.home.name, place)
         else:
+            self.struck = place
             self.happened.set()

@@ -21,7 +21,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.mark.timeout(400)
 async def test_a_death_at_any_call_loses_and_doubles_nothing(lab: Lab, tmp_path: Path) -> None:
     campaign = Campaign(lab, tmp_path, "death", seed=1, times=1)
-    await campaign.run(LANES, DEATHS, paths.REQUIRED)
+    await campaign.run(LANES, DEATHS)
     assert campaign.violations() == []
     assert campaign.count >= DEATHS
     assert {path for path, _, _ in campaign.hits()} >= paths.REQUIRED

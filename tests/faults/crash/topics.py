@@ -43,8 +43,8 @@ class Topics:
         client = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=200
         )
-        await client.start()
         try:
+            await client.start()
             client.assign([TopicPartition(topic, part) for topic in topics for part in (0, 1)])
             await client.seek_to_beginning()
             while True:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,26 @@ async def _with_a_bug(cluster: Cluster) -> AsyncIterator[Path]:
 async def poison(trial: Trial, each: int, buggy: int) -> None:
     """Partitions go on, exactly the poisoned keys wait, with cause and origin; order holds."""
     await trial.programme.open()
+    async with _watched(trial):
+        sent, bugs = await _mixed(trial, each, buggy)
+        _expect(trial, sent)
+        await until(
+            lambda: asyncio.to_thread(_unparked, trial, bugs), lambda left: not left, within=60
+        )
+        trial.tally.see("handler with a bug", happened=True)
+        await asyncio.to_thread(_explained, trial, sent)
+        trial.around.unlink()  # the bug is mended: what waits is applied, in its order
+        begun = time.monotonic()
+        await until(
+            lambda: asyncio.to_thread(_parked, trial, bugs), lambda left: not left, within=600
+        )
+        trial.tally.notes["released_s"] = round(time.monotonic() - begun, 1)
+    await trial.settle()
+
+
+async def _mixed(trial: Trial, each: int, buggy: int) -> tuple[list[Poison], set[str]]:
+    """Good traffic with the poison in it; that, and the keys on which handlers fail."""
     sent: list[Poison] = []
-    watch = asyncio.create_task(_watch(trial))
     async with trial.load(workers=8):
         group = await trial.programme.group()
         women = [Woman(group, id=f"bug-{uuid4()}") for _ in range(buggy)]
@@ -154,17 +172,7 @@ async def poison(trial: Trial, each: int, buggy: int) -> None:
         await trial.more(100)
     for one in sent:
         trial.tally.see(one.kind, happened=True)
-    _expect(trial, sent)
-    bugs = {f"enrollment/{woman.id}" for woman in women}
-    await until(lambda: asyncio.to_thread(_unparked, trial, bugs), lambda left: not left, within=60)
-    trial.tally.see("handler with a bug", happened=True)
-    await asyncio.to_thread(_explained, trial, sent)
-    trial.around.unlink()  # the bug is mended: what waits is applied, in its order
-    begun = time.monotonic()
-    await until(lambda: asyncio.to_thread(_parked, trial, bugs), lambda left: not left, within=600)
-    trial.tally.notes["released_s"] = round(time.monotonic() - begun, 1)
-    watch.cancel()
-    await trial.settle()
+    return sent, {f"enrollment/{woman.id}" for woman in women}
 
 
 async def _enrol(trial: Trial, woman: Woman) -> None:
@@ -223,6 +231,18 @@ def _explained(trial: Trial, sent: list[Poison]) -> None:
             trial.tally.wrong.append(f"{reader} set {len(aside)} records aside")
         if [one for one in aside if not one["code"]]:
             trial.tally.wrong.append(f"{reader} does not say why it set a record aside")
+
+
+@asynccontextmanager
+async def _watched(trial: Trial) -> AsyncIterator[None]:
+    """While the block runs, no partition may stand still."""
+    watch = asyncio.create_task(_watch(trial))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
 
 
 async def _watch(trial: Trial) -> None:
