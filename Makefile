@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
+# Two tests at a time, each on servers of its own: most of their time they wait for something.
+SIDE_BY_SIDE = $(BIN)/python -m pytest -q -n 2 --dist worksteal
+
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header
 
@@ -73,11 +76,11 @@ test: check integration e2e faults  ## Everything: checks, then the tests on rea
 
 .PHONY: integration
 integration: $(VENV)/.dev  ## Tests on a real MongoDB and a real Kafka
-	@$(BIN)/python -m pytest -q tests/integration
+	@$(SIDE_BY_SIDE) tests/integration
 
 .PHONY: e2e
 e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
-	@$(BIN)/python -m pytest -q tests/e2e
+	@$(SIDE_BY_SIDE) tests/e2e
 
 .PHONY: faults
 faults: $(VENV)/.dev  ## Faults, simulated and real, in 5 minutes; FULL=1: all, for hours, into the results
@@ -89,7 +92,7 @@ ifdef FULL
 	@$(BIN)/python -m tests.faults --full $(SCENARIOS)
 	@$(BIN)/python -m tests.faults.report
 else
-	@$(BIN)/python -m pytest -q tests/faults
+	@$(SIDE_BY_SIDE) tests/faults
 endif
 
 .PHONY: bench

@@ -1,4 +1,4 @@
-"""Everything that can be known without a server, three things at a time (make check)."""
+"""Everything that can be known without a server, four things at a time (make check)."""
 
 import subprocess
 import sys
@@ -10,21 +10,23 @@ from pathlib import Path
 from tools.paths import ROOT
 
 BIN = Path(sys.executable).parent
-AT_ONCE = 3
-"""One more than two cores: the tests of the chassis wait for half of their time."""
+AT_ONCE = 4
+"""Two more than two cores: the tests of the chassis, and of replicas that race, mostly wait."""
 
 _PYTEST = (str(BIN / "pytest"), "-q")
-_CORE, _INPUT = ("tests/unit/chassis", "tests/unit/gateway"), ("tests/unit/bad_input",)
+_RACES = ("tests/unit/test_place_machines.py", "tests/unit/grants/test_money_machine.py")
+_ALONE = ("tests/unit/chassis", "tests/unit/gateway", "tests/unit/bad_input", *_RACES)
 
 # The longest first, so that the short ones fill the other core.
 STEPS: dict[str, list[str]] = {
+    "tests of replicas that race": [*_PYTEST, *_RACES],
+    "tests of the chassis": [*_PYTEST, "tests/unit/chassis"],
+    "tests of bad input": [*_PYTEST, "tests/unit/bad_input"],
     "tests of services and command": [
         *(*_PYTEST, "tests/unit"),
-        *(f"--ignore={folder}" for folder in (*_CORE, *_INPUT)),
+        *(f"--ignore={folder}" for folder in _ALONE),
     ],
-    "tests of the chassis": [*_PYTEST, _CORE[0]],
-    "tests of the gateway": [*_PYTEST, _CORE[1]],
-    "tests of bad input": [*_PYTEST, *_INPUT],
+    "tests of the gateway": [*_PYTEST, "tests/unit/gateway"],
     "tests of contracts": [*_PYTEST, "tests/contract"],
     "types": [str(BIN / "pyrefly"), "check"],
     "generated files": [sys.executable, "-m", "tools.schemas", "--check"],

@@ -63,7 +63,7 @@ class Pool:
     ) -> None:
         self._service = service
         self._addresses = [address.rstrip("/") for address in addresses]
-        self._transport = transport or httpx2.AsyncHTTPTransport(limits=_LIMITS)
+        self._transport = transport or _transport(self._addresses)
         self._down_until = dict.fromkeys(self._addresses, 0.0)
         self._turn = 0
 
@@ -138,6 +138,12 @@ class Pool:
     async def close(self) -> None:
         """Let go of every connection."""
         await self._transport.aclose()
+
+
+def _transport(addresses: Sequence[str]) -> httpx2.AsyncBaseTransport:
+    # Without TLS nobody asks for the certificates of this machine, and to read them takes long.
+    is_tls = any(address.startswith("https:") for address in addresses)
+    return httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=is_tls)
 
 
 def pools(addresses: Mapping[str, Sequence[str]], services: Sequence[str]) -> dict[str, Pool]:

@@ -58,12 +58,15 @@ class Intake:
         self._offsets: dict[Place, int] = {}
         self._committed_at = 0.0
         self._stopped = asyncio.Event()
+        self._polling: asyncio.Timeout | None = None
         self.is_open = False
         self._break = SHORTEST_BREAK
 
     def stop(self) -> None:
         """Poll no more; `run` returns once the current batch is written."""
         self._stopped.set()
+        if self._polling is not None:
+            self._polling.reschedule(0.0)
 
     async def run(self) -> None:
         """Consume until `stop`; a broken consumer is replaced by a new one."""
@@ -107,7 +110,7 @@ class Intake:
     async def _step(self) -> None:
         if self._consumer is None:
             self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
-        records = await self._consumer.poll()
+        records = await self._poll(self._consumer)
         self.polled_at = time.monotonic()
         if records:
             await self._write([record for record in records if record.topic != CONTROL])
@@ -116,6 +119,18 @@ class Intake:
                 if record.topic == CONTROL:
                     self.control(record)
         await self._report()
+
+    async def _poll(self, consumer: Consumer) -> list[Record]:
+        """What came, or nothing at once where `stop` is told meanwhile."""
+        try:
+            async with asyncio.timeout(None) as self._polling:
+                return await consumer.poll()
+        except TimeoutError:
+            if not self._stopped.is_set():
+                raise
+            return []
+        finally:
+            self._polling = None
 
     async def _write(self, records: list[Record]) -> None:
         poll, at = Poll(), self.clock.now()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
-from prometheus_client import REGISTRY
+from prometheus_client import Counter, Histogram
 
-from shared.chassis import audit, backfill, parking, streams
+from shared.chassis import audit, backfill, metrics, parking, streams
 from shared.chassis.audit import Entry
 from shared.chassis.backfill import Backfill
 from shared.chassis.deadlines import DEAD
@@ -78,9 +78,9 @@ def add(router: Router, prefix: str, name: str) -> None:
             published=published,
             applied=applied,
             backlog=await _backlog(query.store, request.app.state.runtime),
-            types_published=_counter("telar_published_total", "type"),
-            types_applied=_counter("telar_applied_total", "type"),
-            effect_buckets=_counter("telar_effect_seconds_bucket", "le"),
+            types_published=_counts(metrics.PUBLISHED, "_total", "type"),
+            types_applied=_counts(metrics.APPLIED, "_total", "type"),
+            effect_buckets=_counts(metrics.EFFECT_SECONDS, "_bucket", "le"),
         )
 
     _add_lists(router, prefix, name)
@@ -143,10 +143,10 @@ def _entry(found: Mapping[str, Any]) -> Entry:
     return Entry(**{name: found[name] for name in Entry.model_fields})
 
 
-def _counter(sample_name: str, label: str) -> dict[str, int]:
-    found: dict[str, Any] = {}
-    for metric in REGISTRY.collect():
-        for sample in metric.samples:
-            if sample.name == sample_name:
-                found[sample.labels[label]] = int(sample.value)
-    return found
+def _counts(metric: Counter | Histogram, suffix: str, label: str) -> dict[str, int]:
+    return {
+        sample.labels[label]: int(sample.value)
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name.endswith(suffix)
+    }

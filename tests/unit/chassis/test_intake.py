@@ -1,17 +1,34 @@
 """What a consumer notes of how far it has read."""
 
+import asyncio
 from pathlib import Path
 
 from prometheus_client import REGISTRY
 
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import BusError, Conflict
+from shared.chassis.memory.bus import MemoryConsumer
+from shared.chassis.ports import BusError, Conflict, Record
 from tests.integration.core_suite import chain
 from tests.support import mini
 from tests.support.app import running
 from tests.support.wait import until
 from tests.unit.chassis.test_core import Ticking
+
+
+class Silent(MemoryConsumer):
+    """A member whose polls never come back."""
+
+    polling = asyncio.Event()
+
+    async def poll(self) -> list[Record]:
+        self.polling.set()
+        await asyncio.Event().wait()
+        return []
+
+
+class SilentBus(MemoryBus):
+    consumers = Silent
 
 
 async def test_offsets_that_could_not_be_noted_are_noted_later_without_a_new_record(
@@ -48,3 +65,11 @@ async def test_a_gap_that_closes_within_a_poll_is_written_at_once(tmp_path: Path
         await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 3)
     assert REGISTRY.get_sample_value("telar_conflicts_total") == before
     assert store.all("parked") == []
+
+
+async def test_a_stop_does_not_wait_for_a_poll_that_finds_nothing(tmp_path: Path) -> None:
+    async with running(mini.READER, tmp_path, Ticking(), SilentBus()) as reader:
+        [loop] = [task for task in asyncio.all_tasks() if task.get_name() == "intake"]
+        await until(Silent.polling.wait)
+        reader.runtime.intake.stop()
+        await asyncio.wait_for(loop, 2.0)

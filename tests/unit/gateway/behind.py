@@ -19,6 +19,7 @@ from shared.chassis.auth import Role
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.tokens import Issuer
 
+OWN = documents.committed()["gateway"]
 GRANTS: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "Telar grants", "version": "0"},
@@ -128,7 +129,8 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 def fresh(folder: Path, patch: pytest.MonkeyPatch, **settings: Any) -> Gateway:
     """A gateway over two services whose documents are in this file."""
-    patch.setattr(documents, "committed", lambda: {"grants": GRANTS, "trade": TRADE})
+    found = {"gateway": OWN, "grants": GRANTS, "trade": TRADE}
+    patch.setattr(documents, "committed", lambda: found)
     return Gateway(folder, **settings)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.gateway import documents
-from services.gateway.app import SERVICE
 from services.gateway.limits import Limits
 from services.gateway.table import Table
 from shared.chassis.auth import Verifier
@@ -84,16 +83,15 @@ def test_a_literal_segment_comes_before_a_parameter_and_gives_way_to_it():
     assert not table.find("/a/other")
 
 
-def test_documents_are_found_by_folder_and_the_gateways_own_is_not_needed(tmp_path: Path):
+def test_documents_are_found_by_folder(tmp_path: Path):
     for service in ("grants", "gateway"):
         (tmp_path / service).mkdir()
         (tmp_path / service / "openapi.json").write_text(json.dumps(GRANTS))
-    assert documents.committed(tmp_path) == {"grants": GRANTS}
+    assert documents.committed(tmp_path) == {"gateway": GRANTS, "grants": GRANTS}
 
 
 def test_the_committed_documents_fit_together():
-    found = documents.committed()
-    everything = {**found, "gateway": SERVICE.openapi()}
+    everything = documents.committed()
     assert Table(everything).find("/persons/ana/timeline")["GET"].service == "gateway"
     operations = [
         operation["operationId"]
