@@ -27,8 +27,13 @@ class Took:
         return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000, 2)
 
     def summary(self) -> dict[str, float]:
-        """Throughput and percentiles; `failed` is all that was not 2xx."""
+        """Throughput and percentiles; `failed` is all that was not 2xx.
+
+        Raises `RuntimeError` where that is one in a hundred: such figures would be of errors.
+        """
         failed = sum(count for status, count in self.statuses.items() if status // 100 != 2)
+        if failed * 100 > len(self.seconds):
+            raise RuntimeError(f"answers by status: {self.statuses}")
         rate = round(len(self.seconds) / self.span, 1) if self.span else 0.0
         return {"rate": rate, "p50": self.at(0.5), "p99": self.at(0.99), "failed": failed}
 

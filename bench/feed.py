@@ -20,16 +20,20 @@ PARTITIONS = 8
 
 @dataclass(frozen=True)
 class Load:
-    """So many orders of so many people, who come in an order shuffled anew each time round."""
+    """So many orders of so many people, who come in an order shuffled anew each time round.
+
+    With a stride they are every so-many-th of all whom there are.
+    """
 
     orders: int
     people: int
     prefix: str = "p"
     seed: int = 7
+    stride: int = 1
 
     def person(self, number: int) -> str:
         """Her id: as long as a real one."""
-        return f"{self.prefix}-{number:08d}-a1b2c3d4e5f6"
+        return f"{self.prefix}-{number * self.stride:08d}-a1b2c3d4e5f6"
 
     def events(self) -> Iterator[Ordered]:
         """The orders, one after another."""

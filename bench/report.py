@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from bench.drawing import bars
-from bench.figures import Results, Row, rows
+from bench.figures import Results, Row, middle, rows
 from tools.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
@@ -46,7 +46,7 @@ def write() -> None:
     results: Results = orjson.loads(RESULTS.read_bytes())
     DRAWINGS.mkdir(exist_ok=True)
     parts = [_head(results), *(_line(row) for row in rows(results)), "\n"]
-    parts += [_drawn(results), _checked(results), _swept(results), _notes()]
+    parts += [_drawn(results), _waited(results), _checked(results), _swept(results), _notes()]
     PAGE.write_text("".join(part for part in parts if part).rstrip("\n") + "\n")
 
 
@@ -86,6 +86,24 @@ def _drawn(results: Results) -> str:
             (DRAWINGS / f"{name}.svg").write_text(bars(title, unit, rounds, "telar"))
             text += f"![{title}](performance/{name}.svg)\n\n"
     return text
+
+
+def _waited(results: Results) -> str:
+    effect: dict[str, Any] | None = results["measures"].get("effect")
+    if effect is None:
+        return ""
+    rounds = effect["rounds"]
+    lines = [
+        "## What an effect waits for\n",
+        f"At {_number(middle(rounds, 'rate'))} commands a second, by the services' own metrics.\n",
+        "| Part | ms |",
+        "| --- | ---: |",
+        f"| commit to acknowledgement by Kafka, mean | {middle(rounds, 'publish_mean'):.1f} |",
+        f"| a record to a bare consumer, median | {middle(rounds, 'record_p50'):.1f} |",
+        f"| one transaction of the next service, mean | {middle(rounds, 'commit_mean'):.1f} |",
+        f"| commit to effect, median | {middle(rounds, 'effect_p50'):.1f} |",
+    ]
+    return "\n".join(lines) + "\n\n"
 
 
 def _checked(results: Results) -> str:

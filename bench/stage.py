@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from deploy.local.servers import Servers
 from shared.chassis.tokens import Issuer
 
 START_SECONDS = 30.0
+TOKEN_SECONDS = 300.0
+"""So long a token is used: it lives for ten minutes, a run for longer."""
 
 
 @dataclass
@@ -28,8 +31,9 @@ class Stage:
 
     place: Place
     database: "AsyncIOMotorClient[dict[str, Any]]"
-    token: str
+    issuer: Issuer
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _token: tuple[float, str] = (-TOKEN_SECONDS, "")
 
     def sink(self) -> str:
         """A name for one more run: its group, database and topic."""
@@ -50,7 +54,11 @@ class Stage:
 
     def authorised(self) -> dict[str, str]:
         """The header by which every side knows the caller."""
-        return {"authorization": f"Bearer {self.token}"}
+        made, token = self._token
+        if time.monotonic() - made > TOKEN_SECONDS:
+            token = self.issuer.access_token("bench", ["operator"])
+            self._token = time.monotonic(), token
+        return {"authorization": f"Bearer {token}"}
 
 
 @asynccontextmanager
@@ -60,11 +68,10 @@ async def stage() -> AsyncIterator[Stage]:
         place = Place(up.mongo, up.kafka, Path(folder))
         issuer = Issuer(place.keys)
         issuer.ensure()
-        token = issuer.access_token("bench", ["operator"])
         database: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(up.mongo)
         # What a killed process left open is undone soon, whichever side it was.
         await database.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 10})
-        yield Stage(place, database, token)
+        yield Stage(place, database, issuer)
 
 
 async def ready(process: Process) -> None:

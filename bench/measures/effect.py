@@ -5,12 +5,15 @@ Against the pipe alone: a record sent until a bare consumer sees it, and one tra
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -23,6 +26,10 @@ from bench.sides import TAKES, TELAR, running
 from bench.stage import Stage, ready
 from bench.work import SOURCE, SOURCE_TOPIC
 
+PARTS = {"publish": ("source", "telar_publish_seconds"), "commit": ("sink", "telar_commit_seconds")}
+"""What an effect waits for, as the services' own metrics tell it: commit to acknowledgement by
+Kafka, and one transaction of the next service."""
+
 SAMPLE = 20
 """One record in so many is also given its transaction: the pipe must not stand in its own way."""
 
@@ -31,12 +38,13 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
     """Both services at half of what they do together; then the pipe at the same rate."""
     rounds: list[dict[str, float]] = []
     for _ in range(max(1, plan.rounds // 2)):
-        full, delays = await _services(stage, plan)
+        full, delays, parts = await _services(stage, plan)
         seen, paid = await _pipe(stage, full / 2, plan.effect_seconds)
         rounds.append(
             {
                 "rate": round(full / 2, 1),
                 **_percentiles("effect", delays),
+                **parts,
                 **_percentiles("pipe", paid),
                 **_percentiles("record", seen),
             }
@@ -44,7 +52,7 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
     return {"unit": "ms", "rounds": rounds}
 
 
-async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float]]:
+async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float], dict[str, float]]:
     await stage.drop(SOURCE)
     sink = stage.sink()
     await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
@@ -62,13 +70,40 @@ async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float]]:
         await drive(url, orders(stage, plan.commands // 6), CONNECTIONS)
         full = (await drive(url, orders(stage, plan.commands // 2), CONNECTIONS)).summary()["rate"]
         await asyncio.sleep(2)
-        since = time.time()
+        urls = {"source": url, "sink": started[1].url}
+        since, before = time.time(), await _spent(urls)
         count = int(full / 2 * plan.effect_seconds)
         await steadily(url, orders(stage, count), full / 2)
         await asyncio.sleep(2)
+        parts = _means(before, await _spent(urls))
     await log.delete(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
     await stage.drop(sink)
-    return full, _delays(folder / "source.trace", folder / "sink.trace", since)
+    return full, _delays(folder / "source.trace", folder / "sink.trace", since), parts
+
+
+async def _spent(urls: Mapping[str, str]) -> dict[str, tuple[float, float]]:
+    """By part, seconds and how often, since the process began."""
+    found = {}
+    async with httpx2.AsyncClient() as client:
+        for part, (service, name) in PARTS.items():
+            text = (await client.get(f"{urls[service]}/metrics")).text
+            values = {
+                sample.name: sample.value
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+            }
+            found[part] = (values[f"{name}_sum"], values[f"{name}_count"])
+    return found
+
+
+def _means(
+    before: Mapping[str, tuple[float, float]], after: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """The mean of each part in between, in milliseconds."""
+    return {
+        f"{part}_mean": round((after[part][0] - seconds) / (after[part][1] - times) * 1000, 2)
+        for part, (seconds, times) in before.items()
+    }
 
 
 def _delays(source: Path, sink: Path, since: float) -> list[float]:
