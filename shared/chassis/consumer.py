@@ -26,6 +26,12 @@ from shared.chassis.writer import Writer
 from shared.model import Context
 
 COMMIT_EVERY = 1.0
+COMMIT_DEADLINE, COMMIT_AGAIN = 2.0, 5.0
+"""Seconds until noting offsets is given up, and tried again: meanwhile records are consumed."""
+
+UNNOTED = 4
+"""Times in a row after which, if the bus does answer, this member is replaced by a new one."""
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 SHORTEST_BREAK, LONGEST_BREAK = 30.0, 600.0
 """Seconds until the same batch is tried again while the breaker is open."""
@@ -33,6 +39,10 @@ SHORTEST_BREAK, LONGEST_BREAK = 30.0, 600.0
 log = structlog.get_logger("telar.consumer")
 
 Control = Callable[[Record], None]
+
+
+class LeftOut(Exception):
+    """The group has forgotten this member."""
 
 
 class Intake:
@@ -56,7 +66,8 @@ class Intake:
         self.polled_at = time.monotonic()
         self._consumer: Consumer | None = None
         self._offsets: dict[Place, int] = {}
-        self._committed_at = 0.0
+        self._commit_at = 0.0
+        self._unnoted = 0
         self._stopped = asyncio.Event()
         self._polling: asyncio.Timeout | None = None
         self.is_open = False
@@ -153,19 +164,35 @@ class Intake:
                 metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
 
     async def _report(self) -> None:
-        if time.monotonic() - self._committed_at < COMMIT_EVERY or self._consumer is None:
+        if time.monotonic() < self._commit_at or self._consumer is None:
             return
-        self._committed_at = time.monotonic()
+        self._commit_at = time.monotonic() + COMMIT_EVERY
         for (topic, partition), behind in self._consumer.lag().items():
             metrics.LAG.labels(short(topic), str(partition)).set(behind)
         mine = self._consumer.assigned()
         self._offsets = {place: at for place, at in self._offsets.items() if place in mine}
         try:
             if self._offsets:
-                await self._consumer.commit(self._offsets, 5.0)
+                await self._consumer.commit(self._offsets, COMMIT_DEADLINE)
             self._offsets.clear()
+            self._unnoted = 0
         except BusError as error:  # noted next time: until then a topic counts as not read so far
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
+            self._commit_at = time.monotonic() + COMMIT_AGAIN
+            await self._is_left_out()
+
+    async def _is_left_out(self) -> None:
+        """Raise `LeftOut` if the group knows nothing of this member, though Kafka is there.
+
+        Such a member reads on, but nobody would take over from it, nor it from anybody.
+        """
+        self._unnoted += 1
+        if self._unnoted < UNNOTED:
+            return
+        with suppress(BusError):
+            await self.bus.ping()
+            self._unnoted = 0
+            raise LeftOut
 
     async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
         """Where these partitions were left; asked when they were just taken up.

@@ -153,21 +153,35 @@ def drain(  # noqa: PLR0913  which key, how, when
         if streams.judge(stream, left[0]) is streams.Verdict.FORK:
             keep(scope, _forked(_left(parked, left[1:]), left[0].to_document()))
             return
-        if (error := _try(scope, left[0], apply)) is not None:
+        if (error := _try(scope, left, apply)) is not None:
             _fail(scope, parked, left, error, at)
             return
         moved = True
     settle(scope, _left(parked, left), at, moved=moved)
 
 
-def _try(scope: Scope, head: Envelope, apply: Apply) -> Exception | None:
+def _try(scope: Scope, left: Sequence[Envelope], apply: Apply) -> Exception | None:
+    """Apply the first; what the others will ask for is asked for with it.
+
+    Else each of them would cost the whole batch one more load and fold.
+    """
     try:
-        apply(scope, head)
-    except Missing:
-        raise
+        apply(scope, left[0])
+    except Missing as first:
+        raise Missing(first.refs.union(*(_asks(scope, one, apply) for one in left[1:]))) from None
     except Exception as error:
         return error
     return None
+
+
+def _asks(scope: Scope, later: Envelope, apply: Apply) -> frozenset[Ref]:
+    try:
+        apply(Scope(scope), later)
+    except Missing as more:
+        return more.refs
+    except Exception:  # it will be said when it is its turn, if it still fails then
+        return frozenset()
+    return frozenset()
 
 
 def _fail(

@@ -61,7 +61,9 @@ from shared.chassis.ports import (
 from shared.chassis.work import Arrival, Work
 from shared.model import Handlers, Refused
 
-MOST_INTENTS = 500
+MOST_INTENTS, SHRUNK = 500, 4
+"""So many are taken at once; after a batch that took too long so many times fewer at first."""
+
 MOST_FOLDING = 1.0
 """Seconds after which a batch is closed, so that the rest does not wait for it."""
 
@@ -84,6 +86,7 @@ class Writer:
         self._bell = asyncio.Event()
         self._breaker = Breaker()
         self._sent: list[Work] = []
+        self._most = MOST_INTENTS
         self._stopping = False
 
     def submit(self, works: Iterable[Work]) -> None:
@@ -117,15 +120,15 @@ class Writer:
         self._bell.set()
 
     def abandon(self) -> None:
-        """The deadline is over: nothing that still waits will be written."""
+        """The deadline is over: what still waits is not written."""
         for work in [*self._commands, *self._arrivals, *self._aside.works()]:
             fail(work, Unavailable("not-ready"))
 
     def _take(self) -> list[Work]:
         # A quarter for each kind when both wait: neither starves the other.
-        quarter = MOST_INTENTS // 4
-        arrivals = min(len(self._arrivals), MOST_INTENTS - min(len(self._commands), quarter))
-        commands = min(len(self._commands), MOST_INTENTS - arrivals)
+        quarter = self._most // 4
+        arrivals = min(len(self._arrivals), self._most - min(len(self._commands), quarter))
+        commands = min(len(self._commands), self._most - arrivals)
         works = [self._commands.popleft() for _ in range(commands)]
         works += [self._arrivals.popleft() for _ in range(arrivals)]
         return works
@@ -136,7 +139,9 @@ class Writer:
         try:
             async with asyncio.timeout_at(group.until):
                 await self._commit_all(group)
+            self._most = min(self._most * 2, MOST_INTENTS)
         except (TimeoutError, OutcomeUnknown) as error:
+            self._most = max(len(works) // SHRUNK, 1)  # or it would be tried whole for ever
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
             fail_all(self._sent, Unavailable("outcome-unknown"))
             fail_all(works, Unavailable("not-ready"))  # of these nothing is written
