@@ -163,12 +163,12 @@ async def _mixed(trial: Trial, each: int, buggy: int) -> tuple[list[Poison], set
         group = await trial.programme.group()
         women = [Woman(group, id=f"bug-{uuid4()}") for _ in range(buggy)]
         for number in range(each):
-            await trial.more(30 if each > 1 else 100)
+            # So much that most of what a reader handles is good: else its breaker is right to open.
+            await trial.more(300 if each > 1 else 100)
             batch = kinds()
             await _send(trial, batch)
             sent += batch
-            if number == 0:
-                await asyncio.gather(*(_enrol(trial, woman) for woman in women))
+            await asyncio.gather(*(_enrol(trial, woman) for woman in women[number::each]))
         await trial.more(100)
     for one in sent:
         trial.tally.see(one.kind, happened=True)
