@@ -47,13 +47,13 @@ class Process:
         self.is_alive = False
         self._loop.buried += self.kept
         self.kept = []
-        for told in self.at_death:
+        for told in tuple(self.at_death):  # who is told may take itself out
             told()
 
     def freeze(self) -> None:
         """SIGSTOP."""
         self.is_frozen = True
-        for told in self.at_freeze:
+        for told in tuple(self.at_freeze):
             told()
 
     def thaw(self) -> None:
