@@ -49,6 +49,7 @@ class Process:
     def arm(self, plan: Plan | None) -> None:
         """From now on this is planned, or nothing."""
         self.happened.clear()
+        self.struck = None
         with suppress(OSError):
             self._pipe.send(plan)
 
