@@ -90,7 +90,7 @@ async def _all(trial: Trial, commands: list[Command], at_once: int) -> None:
 
 @scenario(
     "every command sent 1 to 5 times at once, at different doors, and again after restarts",
-    quick={"commands": 100, "kills": 1},
+    quick={"commands": 150, "kills": 2},
     full={"commands": 17_000, "kills": 50},
     bounds=(300.0, 2 * 3600.0),
     shape=Shape(replicas={"grants": 2, "enrollment": 2, "training": 2, "trade": 2}),

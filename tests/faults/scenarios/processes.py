@@ -12,7 +12,7 @@ TWO = Shape(replicas={"enrollment": 2, "training": 2, "grants": 2, "trade": 2})
 
 @scenario(
     "kill -9 of a service process, at random, under load",
-    quick={"kills": 6, "commands": 450},
+    quick={"kills": 8, "commands": 600},
     full={"kills": 300, "commands": 100_000},
     bounds=(300.0, 4 * 3600.0),
     shape=Shape(replicas={"grants": 2, "enrollment": 2}),

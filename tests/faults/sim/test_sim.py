@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SEEDS = 600
+SEEDS = 1000
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
