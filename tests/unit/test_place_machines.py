@@ -1,5 +1,6 @@
 """Seats of a cohort and places of a fair, on two replicas at once, against a list on paper."""
 
+from abc import abstractmethod
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -43,25 +44,25 @@ class Places(RuleBasedStateMachine):
         self.line: list[str] = []
         self.prepare()
 
+    @abstractmethod
     def prepare(self) -> None:
         """Women who may ask, and what they ask for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self, who: str) -> str:
         """The id of her place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask(self, who: str) -> Do:
         """She asks for a place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, who: str) -> Do:
         """She takes what she was offered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leave(self, who: str) -> Do:
         """She gives back what she has."""
-        raise NotImplementedError
 
     def teardown(self) -> None:
         self.service.close()
