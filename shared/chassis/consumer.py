@@ -179,9 +179,9 @@ class Intake:
         except BusError as error:  # noted next time: until then a topic counts as not read so far
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
             self._commit_at = time.monotonic() + COMMIT_AGAIN
-            await self._is_left_out()
+            await self._check_membership()
 
-    async def _is_left_out(self) -> None:
+    async def _check_membership(self) -> None:
         """Raise `LeftOut` if the group knows nothing of this member, though Kafka is there.
 
         Such a member reads on, but nobody would take over from it, nor it from anybody.
@@ -189,10 +189,12 @@ class Intake:
         self._unnoted += 1
         if self._unnoted < UNNOTED:
             return
-        with suppress(BusError):
+        try:
             await self.bus.ping()
-            self._unnoted = 0
-            raise LeftOut
+        except BusError:
+            return  # Kafka is away, and may know this member when it is back
+        self._unnoted = 0
+        raise LeftOut
 
     async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
         """Where these partitions were left; asked when they were just taken up.

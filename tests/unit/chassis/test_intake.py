@@ -3,13 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from prometheus_client import REGISTRY
 
+from shared.chassis import consumer
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
 from shared.chassis.memory.bus import MemoryConsumer
 from shared.chassis.ports import BusError, Conflict, Record
-from tests.integration.core_suite import chain
+from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
 from tests.support.app import running
 from tests.support.wait import until
@@ -73,3 +75,19 @@ async def test_a_stop_does_not_wait_for_a_poll_that_finds_nothing(tmp_path: Path
         await until(Silent.polling.wait)
         reader.runtime.intake.stop()
         await asyncio.wait_for(loop, 2.0)
+
+
+async def test_a_member_whom_the_group_has_forgotten_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "COMMIT_AGAIN", 0.01)
+    bus = MemoryBus()
+    async with running(mini.READER, tmp_path, Ticking(), bus):
+        members = bus.faults.calls["consumer"]
+        bus.faults.fail_next("commit", BusError, times=consumer.UNNOTED + 1)
+        await CoreSuite.send(bus, *map(encode, chain("ana", 1)))
+
+        async def seen() -> tuple[bool, bool]:
+            return bus.faults.calls["consumer"] > members, any(bus.offsets.values())
+
+        await until(seen, all)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.chassis import consumer, writer
+from shared.chassis import writer
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
 from shared.chassis.memory.transaction import MemoryTransaction
-from shared.chassis.ports import BusError, Loaded
+from shared.chassis.ports import Loaded
 from shared.chassis.service import Service
 from shared.model import Command, Do, Frozen, Handlers, Step, view
 from shared.types import Count, Id
@@ -86,19 +86,3 @@ async def test_what_cannot_be_done_in_time_is_done_in_smaller_batches(
     async with running(DIARY, tmp_path, store, bus):
         await CoreSuite.send(bus, *[encode(one) for key in keys for one in chain(key, 1)])
         await until(lambda: lines(store), lambda count: count == 300, within=30)
-
-
-async def test_a_member_whom_the_group_has_forgotten_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumer, "COMMIT_AGAIN", 0.01)
-    bus = MemoryBus()
-    async with running(mini.READER, tmp_path, Ticking(), bus):
-        members = bus.faults.calls["consumer"]
-        bus.faults.fail_next("commit", BusError, times=consumer.UNNOTED + 1)
-        await CoreSuite.send(bus, *map(encode, chain("ana", 1)))
-
-        async def seen() -> tuple[bool, bool]:
-            return bus.faults.calls["consumer"] > members, any(bus.offsets.values())
-
-        await until(seen, all)
