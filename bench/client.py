@@ -26,16 +26,21 @@ class Took:
         ordered = sorted(self.seconds)
         return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000, 2)
 
-    def summary(self) -> dict[str, float]:
-        """Throughput and percentiles; `failed` is all that was not 2xx.
+    @property
+    def failed(self) -> int:
+        """How many answers were not 2xx."""
+        return sum(count for status, count in self.statuses.items() if status // 100 != 2)
 
-        Raises `RuntimeError` where that is one in a hundred: such figures would be of errors.
-        """
-        failed = sum(count for status, count in self.statuses.items() if status // 100 != 2)
-        if failed * 100 > len(self.seconds):
+    def end(self, began: float) -> None:
+        """All were asked. Raises `RuntimeError` if one in a hundred failed: that is no measure."""
+        self.span = time.perf_counter() - began
+        if self.failed * 100 > len(self.seconds):
             raise RuntimeError(f"answers by status: {self.statuses}")
+
+    def summary(self) -> dict[str, float]:
+        """Throughput and percentiles; `failed` is all that was not 2xx."""
         rate = round(len(self.seconds) / self.span, 1) if self.span else 0.0
-        return {"rate": rate, "p50": self.at(0.5), "p99": self.at(0.99), "failed": failed}
+        return {"rate": rate, "p50": self.at(0.5), "p99": self.at(0.99), "failed": self.failed}
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ async def drive(url: str, requests: Iterable[Request], connections: int) -> Took
 
     began = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(connections)))
-    took.span = time.perf_counter() - began
+    took.end(began)
     return took
 
 
@@ -126,7 +131,7 @@ async def steadily(url: str, requests: Iterable[Request], rate: float, most: int
             if (early := due - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
             group.create_task(send(request, due))
-    took.span = time.perf_counter() - began
+    took.end(began)
     for one in made:
         await one.__aexit__(None, None, None)
     return took

@@ -93,20 +93,18 @@ def _effect(measure: Results) -> list[Row]:
 
 
 def _keys(measure: Results) -> list[Row]:
-    return [*_stored(measure["few"], "1,000 of them used"), *_stored(measure["all"], "all used")]
-
-
-def _stored(rates: dict[str, Any], which: str) -> list[Row]:
-    counts = sorted(rates, key=int)
-    base = middle(rates[counts[0]], "rate")
+    smallest = min(measure["few"], key=int)
+    base = middle(measure["few"][smallest], "rate")
     return [
         at_least(
-            (f"{int(count):,} keys stored, {which}", f"{int(counts[0]):,} keys", "events/s"),
-            middle(rates[count], "rate"),
+            (f"{int(count):,} keys stored, {which} used", f"{int(smallest):,} keys", "events/s"),
+            middle(rounds, "rate"),
             base,
             0.9,
         )
-        for count in counts[1:]
+        for name, which in (("few", f"{int(smallest):,} of them"), ("all", "all"))
+        for count, rounds in measure[name].items()
+        if count != smallest
     ]
 
 

@@ -71,7 +71,7 @@ async def _steady(stage: Stage, seconds: float) -> dict[str, float]:
         f"{name}_percent_an_hour": _percent_an_hour([(at, sizes[n]) for at, sizes in late])
         for n, name in enumerate(("source", "sink"))
     }
-    return {"seconds": seconds, "rate": A_SECOND, "failed": took.summary()["failed"], **slopes}
+    return {"seconds": seconds, "rate": A_SECOND, "failed": took.failed, **slopes}
 
 
 Samples = list[tuple[float, list[int]]]
