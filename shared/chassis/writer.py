@@ -61,8 +61,9 @@ from shared.chassis.ports import (
 from shared.chassis.work import Arrival, Work
 from shared.model import Handlers, Refused
 
-MOST_INTENTS, SHRUNK = 500, 4
-"""So many are taken at once; after a batch that took too long so many times fewer at first."""
+MOST_INTENTS, FEWEST_INTENTS = 500, 2
+"""So many are taken at once: a quarter of a batch that took too long, and again twice as many
+after a full batch that took less than a quarter of `PATIENCE`."""
 
 MOST_FOLDING = 1.0
 """Seconds after which a batch is closed, so that the rest does not wait for it."""
@@ -126,7 +127,7 @@ class Writer:
 
     def _take(self) -> list[Work]:
         # A quarter for each kind when both wait: neither starves the other.
-        quarter = self._most // 4
+        quarter = max(self._most // 4, 1)
         arrivals = min(len(self._arrivals), self._most - min(len(self._commands), quarter))
         commands = min(len(self._commands), self._most - arrivals)
         works = [self._commands.popleft() for _ in range(commands)]
@@ -135,13 +136,14 @@ class Writer:
 
     async def _settle(self, group: Group) -> None:
         """Commit these, in as many transactions as it takes; what isn't put aside is answered."""
-        works = group.works
+        works, started = group.works, time.monotonic()
         try:
             async with asyncio.timeout_at(group.until):
                 await self._commit_all(group)
-            self._most = min(self._most * 2, MOST_INTENTS)
+            if len(works) >= self._most and time.monotonic() - started < PATIENCE / 4:
+                self._most = min(self._most * 2, MOST_INTENTS)
         except (TimeoutError, OutcomeUnknown) as error:
-            self._most = max(len(works) // SHRUNK, 1)  # or it would be tried whole for ever
+            self._most = max(len(works) // 4, FEWEST_INTENTS)  # or it is tried whole for ever
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
             fail_all(self._sent, Unavailable("outcome-unknown"))
             fail_all(works, Unavailable("not-ready"))  # of these nothing is written
