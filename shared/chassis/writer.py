@@ -58,12 +58,9 @@ from shared.chassis.ports import (
     UniqueViolated,
     Write,
 )
+from shared.chassis.queue import Queue
 from shared.chassis.work import Arrival, Work
 from shared.model import Handlers, Refused
-
-MOST_INTENTS, FEWEST_INTENTS = 500, 2
-"""So many are taken at once: a quarter of a batch that took too long, and again twice as many
-after a full batch that took less than a quarter of `PATIENCE`."""
 
 MOST_FOLDING = 1.0
 """Seconds after which a batch is closed, so that the rest does not wait for it."""
@@ -81,19 +78,16 @@ class Writer:
 
     def __init__(self, store: Store, clock: Clock, handlers: Handlers, offer: Offer) -> None:
         self.store, self.clock, self.handlers, self.offer = store, clock, handlers, offer
-        self._commands: deque[Work] = deque()
-        self._arrivals: deque[Work] = deque()
+        self._queue = Queue()
         self._aside = Aside()
         self._bell = asyncio.Event()
         self._breaker = Breaker()
         self._sent: list[Work] = []
-        self._most = MOST_INTENTS
         self._stopping = False
 
     def submit(self, works: Iterable[Work]) -> None:
         """Queue intents, in order; each one's future tells how it ended."""
-        for work in works:
-            (self._arrivals if isinstance(work, Arrival) else self._commands).append(work)
+        self._queue.add(works)
         self._bell.set()
 
     async def run(self) -> None:
@@ -102,8 +96,8 @@ class Writer:
         while True:
             for group in self._aside.ready():
                 await self._settle(group)
-            if self._commands or self._arrivals:
-                await self._settle(Group(self._take(), loop.time() + PATIENCE))
+            if self._queue:
+                await self._settle(Group(self._queue.take(), loop.time() + PATIENCE))
             elif self._stopping and not self._aside.works():
                 return
             else:
@@ -122,17 +116,8 @@ class Writer:
 
     def abandon(self) -> None:
         """The deadline is over: what still waits is not written."""
-        for work in [*self._commands, *self._arrivals, *self._aside.works()]:
+        for work in [*self._queue.works(), *self._aside.works()]:
             fail(work, Unavailable("not-ready"))
-
-    def _take(self) -> list[Work]:
-        # A quarter for each kind when both wait: neither starves the other.
-        quarter = max(self._most // 4, 1)
-        arrivals = min(len(self._arrivals), self._most - min(len(self._commands), quarter))
-        commands = min(len(self._commands), self._most - arrivals)
-        works = [self._commands.popleft() for _ in range(commands)]
-        works += [self._arrivals.popleft() for _ in range(arrivals)]
-        return works
 
     async def _settle(self, group: Group) -> None:
         """Commit these, in as many transactions as it takes; what isn't put aside is answered."""
@@ -140,10 +125,10 @@ class Writer:
         try:
             async with asyncio.timeout_at(group.until):
                 await self._commit_all(group)
-            if len(works) >= self._most and time.monotonic() - started < PATIENCE / 4:
-                self._most = min(self._most * 2, MOST_INTENTS)
+            if time.monotonic() - started < PATIENCE / 4:
+                self._queue.was_quick(works)
         except (TimeoutError, OutcomeUnknown) as error:
-            self._most = max(len(works) // 4, FEWEST_INTENTS)  # or it is tried whole for ever
+            self._queue.took_too_long(works)  # or the same would be tried for ever
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
             fail_all(self._sent, Unavailable("outcome-unknown"))
             fail_all(works, Unavailable("not-ready"))  # of these nothing is written
