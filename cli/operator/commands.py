@@ -23,6 +23,10 @@ Topic = Annotated[str, typer.Option("--topic", metavar="T", help="grants, or tel
 Key = Annotated[str, typer.Option("--key", metavar="K", help="The key, as it is listed.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: it stands in the audit.")]
 Number = Annotated[int, typer.Option("--number", metavar="N", min=1, help="The event to skip.")]
+Last = Annotated[
+    int | None,
+    typer.Option("--last", metavar="N", min=1, help="And all up to this one.", show_default=False),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,17 +90,20 @@ def parked_skip(  # noqa: PLR0913 - the options of the command
     topic: Topic,
     key: Key,
     number: Number,
+    last: Last = None,
     reason: Reason,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Go past one event for good: its effect here is lost. Only the next one can be skipped."""
+    """Go past the next event for good, or several in a row: their effect here is lost."""
     from cli.operator import parked, session
 
     named = parked.Key(service, topic, key)
-    _end(
-        session.run(data_dir, lambda on: parked.skipped(on, named, number, reason), as_json=as_json)
-    )
+
+    def skip(on: session.Session) -> int:
+        return parked.skipped(on, named, number, last, reason)
+
+    _end(session.run(data_dir, skip, as_json=as_json))
 
 
 @quarantine.command("list")

@@ -52,9 +52,9 @@ def retried(session: Session, key: Key, why: str) -> int:
     return _told(session, session.api.post(f"{key.service}/parked/retry", key.body(why)))
 
 
-def skipped(session: Session, key: Key, sequence: int, why: str) -> int:
-    """Go past one event for good; 1 when the key still waits."""
-    body = key.body(why) | {"sequence": sequence}
+def skipped(session: Session, key: Key, first: int, last: int | None, why: str) -> int:
+    """Go past one event for good, or some in a row; 1 when the key still waits."""
+    body = key.body(why) | {"sequence": first} | ({"last": last} if last else {})
     return _told(session, session.api.post(f"{key.service}/parked/skip", body))
 
 

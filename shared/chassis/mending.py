@@ -172,16 +172,20 @@ def retry(here: Waiting) -> None:
         parking.keep(here.scope, left | {"next_attempt": here.at})
 
 
-def skip(sequence: int) -> Order:
-    """Give up the next event of a key: its effect never happens here, its hash is taken."""
+def skip(first: int, last: int | None = None) -> Order:
+    """Give up the next event of a key, or all from it to `last`: they never have an effect here.
+
+    The hash of the last one is taken, so it or the one after it must be held.
+    """
+    last = last or first
 
     def order(here: Waiting) -> None:
         parked = here.held()
         if parked["reason"] == "fork":
             raise Refused("parked-fork")
-        if sequence != here.position[0] + 1:
+        if first != here.position[0] + 1 or last < first:
             raise Refused("skip-not-next")
-        here.move(sequence, _digest_of(sequence, parked))
+        here.move(last, _digest_of(last, parked))
         here.drain(moved=True)
 
     return order

@@ -138,6 +138,20 @@ class RepairSuite(CoreSuite):
         assert done.json()["outcome"] == "released"
         await self.card(reader, "eva", [1, 3])
 
+    async def test_several_missing_events_can_be_skipped_at_once(
+        self, reader: Running, bus: Bus
+    ) -> None:
+        one, *_, four, five = chain("lea", 1, 2, 3, 4, 5)
+        await self.send(bus, *map(encode, (one, four, five)))
+        await self.why(reader, "gap")
+        path, which = "reader/parked/skip", {"topic": SHELF, "key": "lea"}
+        for last, code in ((None, "hash-unknown"), (1, "not-next"), (6, "hash-unknown")):
+            no = await order(reader, path, **which, sequence=2, last=last)
+            assert no.json()["code"] == f"skip-{code}"
+        done = await order(reader, path, **which, sequence=2, last=3)
+        assert (done.json()["outcome"], done.json()["position"]) == ("released", 5)
+        await self.card(reader, "lea", [1, 4, 5])
+
     async def test_of_a_fork_the_applied_branch_can_be_kept(
         self, reader: Running, bus: Bus
     ) -> None:

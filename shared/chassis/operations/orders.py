@@ -57,9 +57,10 @@ class Retry(Because):
 
 
 class Skip(Retry):
-    """Give up the next event of a parked key."""
+    """Give up the next event of a parked key, or all from it to `last`."""
 
     sequence: Number
+    last: Number | None = None
 
 
 class Adopt(Retry):
@@ -132,7 +133,8 @@ def _about_keys(router: Router, prefix: str, give: _Give) -> None:
     @router.post(f"{prefix}/parked/skip", policy=OPERATOR)
     async def skip_parked(body: Skip, intent: Intent) -> Reply[Mended]:
         order = give(intent, "skip", body)
-        return await intent.answer(Mend(order, body.topic, body.key, mending.skip(body.sequence)))
+        how = mending.skip(body.sequence, body.last)
+        return await intent.answer(Mend(order, body.topic, body.key, how))
 
     @router.post(f"{prefix}/adopt", policy=OPERATOR)
     async def adopt_branch(body: Adopt, intent: Intent) -> Reply[Mended]:

@@ -46,11 +46,11 @@ class Operator:
             runtime, process = replica.runtime, replica.process
             if runtime is None or process is None or not runtime.started:
                 continue
-            for key, number in list(self._lost(service)):
-                self.world.happened("skipped event")
-                await process.run(self._order(runtime, key, number))
+            for key, numbers in list(self._lost(service)):
+                self.world.happened("skipped event", len(numbers))
+                await process.run(self._order(runtime, key, numbers))
 
-    def _lost(self, service: str) -> Iterator[tuple[str, int]]:
+    def _lost(self, service: str) -> Iterator[tuple[str, range]]:
         rows = self.cluster.stores["desk"].data.get("outbox", {}).values()
         known = {(event["key"], event["sequence"]) for row in rows for event in row["events"]}
         data = self.cluster.stores[service].data
@@ -58,14 +58,15 @@ class Operator:
             if parked["topic"] == TOPIC and parked["events"]:
                 stream = data["streams"][parked["key"]]
                 number = stream["in"].get("desk", (0, ""))[0] + 1
-                if (parked["key"], number) not in known:
-                    yield parked["key"], number
+                missing = range(number, parked["events"][0]["sequence"])
+                if missing and not any((parked["key"], one) in known for one in missing):
+                    yield parked["key"], missing
 
-    async def _order(self, runtime: Runtime, key: str, number: int) -> None:
+    async def _order(self, runtime: Runtime, key: str, numbers: range) -> None:
         at = datetime.fromtimestamp(EPOCH + self.world.loop.now, UTC)
-        cause = f"skip/{runtime.name}/{key}/{number}"
+        cause = f"skip/{runtime.name}/{key}/{numbers[0]}"
         context = Context(at=at, actor="operator", cause=cause, correlation=cause)
         asked = Asked(context, Idempotency(cause, "digest"), "skip", "lost-with-the-backup")
-        work = Mend(asked, TOPIC, key, skip(number))
+        work = Mend(asked, TOPIC, key, skip(numbers[0], numbers[-1]))
         runtime.writer.submit([work])
         await work.future

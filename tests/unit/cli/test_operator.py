@@ -97,14 +97,15 @@ def test_two_commands_have_two_keys(script: Script) -> None:
 
 def test_a_key_that_still_waits_is_exit_code_one(script: Script) -> None:
     script.says("POST grants/parked/skip", WAITS | {"outcome": "failed"})
-    assert parked.skipped(script.session(), ANA, 7, "why") == usage.FAILED
-    assert script.bodies("POST grants/parked/skip")[0]["sequence"] == 7
+    assert parked.skipped(script.session(), ANA, 7, 9, "why") == usage.FAILED
+    said = script.bodies("POST grants/parked/skip")[0]
+    assert (said["sequence"], said["last"]) == (7, 9)
 
 
 def test_a_refusal_is_told_by_its_code_and_not_repeated(script: Script) -> None:
     script.says("POST grants/parked/skip", {"code": "skip-not-next"}, status=409)
     with pytest.raises(Denied, match="skip-not-next"):
-        parked.skipped(script.session(), ANA, 7, "why")
+        parked.skipped(script.session(), ANA, 7, 9, "why")
     assert len(script.asked) == 1
 
 
