@@ -20,6 +20,9 @@ MOST_RECORDS = 500
 READ = 60.0
 """Seconds for one question or one scan of a topic."""
 
+SESSION = 10.0
+"""Seconds of silence until a member is put out; by mistake it does no harm (decision 13)."""
+
 _A_DAY = {"retention.ms": "86400000"}
 _THERE = {0, 36}  # created, or it was there
 
@@ -29,7 +32,7 @@ _Places = list[TopicPartition]
 class KafkaBus:
     """One Kafka cluster. `session` is how long a member may be silent before it is put out."""
 
-    def __init__(self, bootstrap: str, replication: int = 1, session: float = 30.0) -> None:
+    def __init__(self, bootstrap: str, replication: int = 1, session: float = SESSION) -> None:
         self._bootstrap, self._replication, self._session = bootstrap, replication, session
         self._aside = Aside()
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
