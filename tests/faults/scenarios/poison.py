@@ -13,6 +13,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.checker.outside import GENESIS
+from tests.faults.load.client import Command, Who
 from tests.faults.load.http import Lost, NotSent, Request
 from tests.faults.load.programme import Woman
 from tests.faults.runner import scenario
@@ -22,6 +23,7 @@ from tests.support.raw import ends
 from tests.support.wait import until
 
 TOPIC = "telar.enrollment"
+OPERATOR = Who("operator-1", ("operator",))
 READERS = ("training", "grants", "trade", "gateway")
 STANDSTILL = 5.0
 """No partition may have unread records and not move for so many seconds."""
@@ -149,6 +151,7 @@ async def poison(trial: Trial, each: int, buggy: int) -> None:
         await asyncio.to_thread(_explained, trial, sent)
         trial.around.unlink()  # the bug is mended: what waits is applied, in its order
         begun = time.monotonic()
+        await _retried(trial, bugs)
         await until(
             lambda: asyncio.to_thread(_parked, trial, bugs), lambda left: not left, within=600
         )
@@ -178,6 +181,25 @@ async def _mixed(trial: Trial, each: int, buggy: int) -> tuple[list[Poison], set
 async def _enrol(trial: Trial, woman: Woman) -> None:
     for step in trial.programme.steps[:4]:
         await trial.client.command(step(woman, trial.programme.terms), patience=60.0)
+
+
+async def _retried(trial: Trial, keys: set[str]) -> None:
+    """What failed so often that it waits for an operator is tried again, as the runbook says."""
+    dead = [
+        (reader, str(one["_id"]))
+        for reader in READERS
+        for one in await asyncio.to_thread(trial.outside.all, reader, "parked")
+        if one["reason"] == "dead" and str(one["_id"]) in keys
+    ]
+    for reader, key in dead:
+        path = f"{'/v1' * (reader == 'gateway')}/operations/{reader}/parked/retry"
+        body = {"topic": TOPIC, "key": key.partition("/")[2], "reason": "the bug is mended"}
+        [url] = trial.cluster.urls(reader)
+        order = Command(reader, "retry", OPERATOR, path, body, publishes=False, url=url)
+        op, reply = await trial.client.command(order, patience=120.0)
+        if op.outcome != "ok":
+            trial.tally.wrong.append(f"{reader} refused to retry {key}: {reply}")
+    trial.tally.notes["retried_by_an_operator"] = len(dead)
 
 
 async def _send(trial: Trial, batch: list[Poison]) -> None:
