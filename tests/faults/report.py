@@ -35,8 +35,9 @@ nothing of Telar compares the history, every record in Kafka, every database, an
 
 A fault counts only if it was seen to happen (the process ended by signal 9, the port was closed,
 another primary was elected). *Bound*: no violation in n faults means, with 95 % confidence, fewer
-than 3/n of such faults cause one. *Recovery*: from the fault until the victim took a command
-again, or, where a server was the victim, until a new command had its effect in another service.
+than 3/n of such faults cause one; three or fewer tell nothing. *Recovery*: from the fault until
+the victim took a command again, or, where a server was the victim, until a new command had its
+effect in another service.
 
 Run one with `python -m tests.faults SCENARIO --full`, all with `make faults FULL=1`, small sizes
 with `make faults` (a part of `make test`). `--seed` repeats the choices of a run, not its timing.
@@ -83,7 +84,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     seen = sum(one["observed"] for one in row["faults"].values())
-    bound = f"{300 / seen:.2g} %" if seen and not row["violations"] else "none"
+    bound = f"{300 / seen:.2g} %" if seen > 3 and not row["violations"] else "none"
     recovery = row["recovery_s"]
     times = f"{recovery['p50']:.1f} s / {recovery['p95']:.1f} s" if recovery["n"] else "-"
     commands = row["commands"]
