@@ -185,14 +185,10 @@ async def _enrol(trial: Trial, woman: Woman) -> None:
 
 async def _retried(trial: Trial, keys: set[str]) -> None:
     """What failed so often that it waits for an operator is tried again, as the runbook says."""
-    dead = [
-        (reader, str(one["_id"]))
-        for reader in READERS
-        for one in await asyncio.to_thread(trial.outside.all, reader, "parked")
-        if one["reason"] == "dead" and str(one["_id"]) in keys
-    ]
-    for reader, key in dead:
-        path = f"{'/v1' * (reader == 'gateway')}/operations/{reader}/parked/retry"
+    dead = await asyncio.to_thread(_parked, trial, keys, "dead")
+    for reader, key in sorted(dead):
+        front = "/v1" if reader == "gateway" else ""
+        path = f"{front}/operations/{reader}/parked/retry"
         body = {"topic": TOPIC, "key": key.partition("/")[2], "reason": "the bug is mended"}
         [url] = trial.cluster.urls(reader)
         order = Command(reader, "retry", OPERATOR, path, body, publishes=False, url=url)
@@ -227,13 +223,13 @@ def _expect(trial: Trial, sent: list[Poison]) -> None:
     }
 
 
-def _parked(trial: Trial, keys: set[str]) -> set[tuple[str, str]]:
-    """Where these keys wait."""
+def _parked(trial: Trial, keys: set[str], reason: str | None = None) -> set[tuple[str, str]]:
+    """Where these keys wait, whatever for or for this reason alone."""
     return {
         (reader, str(one["_id"]))
         for reader in READERS
         for one in trial.outside.all(reader, "parked")
-        if str(one["_id"]) in keys
+        if str(one["_id"]) in keys and reason in (None, one["reason"])
     }
 
 
