@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
+# Compiled once here, and not by each process that starts: uv leaves that out.
+INSTALL = $(UV) pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python
+
 # Two tests at a time, each on servers of its own: most of their time they wait for something.
 SIDE_BY_SIDE = $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
@@ -24,20 +27,22 @@ $(UV): requirements/uv.txt
 
 $(VENV)/.run: $(UV) requirements/run.txt
 	@echo "• packages, checked against their hashes"
-	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/run.txt
+	@$(INSTALL) -r requirements/run.txt
 	@printf '#!/bin/sh\nexec "%s/python" -P -m cli "$$@"\n' "$(abspath $(BIN))" > $(BIN)/telar
 	@echo "$(abspath .)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/telar.pth
 	@chmod +x $(BIN)/telar
+	@$(BIN)/python -m compileall -q cli deploy services shared
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@echo "• tools for tests and checks"
-	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/dev.txt
+	@$(INSTALL) -r requirements/dev.txt
+	@$(BIN)/python -m compileall -q tests tools
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@echo "• peers to measure against"
-	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/bench.txt
+	@$(INSTALL) -r requirements/bench.txt
 	@touch $@
 
 .PHONY: setup
