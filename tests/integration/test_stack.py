@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 
 from deploy.local.folders import Folders
+from deploy.local.ports import is_free
 from deploy.local.processes import PidFile, Program, birth
 from deploy.local.servers import Servers
 from deploy.local.unit import Patience, State, Unit
@@ -252,7 +253,9 @@ def test_what_a_killed_telar_leaves_is_ended_and_taken_ports_are_passed_over(
     others = [row["pid"] for row in before.values() if row["pid"] != deaf]
     until(lambda: not any(map(birth, others)), within=10)
     assert birth(deaf), "it heard SIGTERM and went on"
-    with socket.create_server(("127.0.0.1", _port(before["mongo"]))):
+    taken = _port(before["mongo"])
+    until(lambda: is_free(taken), within=10)  # threads of a dead process may hold it a moment more
+    with socket.create_server(("127.0.0.1", taken)):
         code, _, err = telar("up", "--detach")
     assert code == 0, err
     assert "Ended what an earlier run had left: grants" in err
