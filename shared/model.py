@@ -3,13 +3,16 @@
 A rule module holds an aggregate: a state, its commands, `decide(state, command, now)` and
 `evolve(state, event)` (the Decider pattern, after Jérémie Chassaing). Nothing here reads a clock,
 makes a random value or does I/O: time, actor and cause arrive in the `Context`.
+
+What is made anew for each event is a `NamedTuple`: it takes a third of the time of a frozen
+dataclass to make.
 """
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
@@ -113,8 +116,7 @@ class Unknown(Refused):
     status = 404
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a decision may know beyond its state: stamped once an intent, kept over retries."""
 
     at: datetime
@@ -163,8 +165,7 @@ def view(
     return Aggregate(name, state, lambda _state, command, _now: [command], evolve)
 
 
-@dataclass(frozen=True, slots=True)
-class Do:
+class Do(NamedTuple):
     """One command for one aggregate; a list of them succeeds or fails whole."""
 
     aggregate: Aggregate[Any]
@@ -172,8 +173,7 @@ class Do:
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(NamedTuple):
     """A guard across aggregates: `check(state, now)` raises `Refused` when it does not hold."""
 
     aggregate: Aggregate[Any]
@@ -184,8 +184,7 @@ class Require:
 Step = Do | Require
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Where an event stands: its place in its stream and what is known of its origin."""
 
     id: str
@@ -206,9 +205,9 @@ class Handler:
     with_fact: bool
     may_refuse: frozenset[str]
 
-    def __call__(self, event: Event, fact: Fact) -> list[Step]:
-        """The steps that this event asks for."""
-        return self.react(event, fact) if self.with_fact else self.react(event)
+    def __call__(self, event: Event, fact: Callable[[], Fact]) -> list[Step]:
+        """The steps that this event asks for; `fact` is called only if it is wanted."""
+        return self.react(event, fact()) if self.with_fact else self.react(event)
 
 
 React = TypeVar("React", bound=Callable[..., list[Step]])

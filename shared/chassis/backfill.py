@@ -78,7 +78,7 @@ class Fill(Work):
         filled = scope.read(self._filled) or {"_id": self._filled.id, "done": []}
         if arrived.sequence > position or arrived.sequence in filled["done"]:
             return False
-        Application(arrived, scope.batch.handlers, -1, self.context.at).act(scope)
+        Application(arrived, scope.batch.handlers, -1, self.context).act(scope)
         scope.put(self._filled, {**filled, "done": [*filled["done"], arrived.sequence]})
         return True
 

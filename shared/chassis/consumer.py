@@ -21,6 +21,8 @@ from shared.chassis.envelope import Envelope, decode, short
 from shared.chassis.errors import Malformed
 from shared.chassis.handled import Handled
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store, place_id
+from shared.chassis.queue import MOST_INTENTS
+from shared.chassis.turns import in_turns
 from shared.chassis.work import APPLIED, Arrival, Poll, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context
@@ -70,6 +72,7 @@ class Intake:
         self._unnoted = 0
         self._stopped = asyncio.Event()
         self._polling: asyncio.Timeout | None = None
+        self._ahead: asyncio.Task[tuple[list[Record], list[Arrival]]] | None = None
         self.is_open = False
         self._break = SHORTEST_BREAK
 
@@ -121,15 +124,31 @@ class Intake:
     async def _step(self) -> None:
         if self._consumer is None:
             self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
-        records = await self._poll(self._consumer)
-        self.polled_at = time.monotonic()
+        ahead, self._ahead = self._ahead, None
+        records, works = await (ahead or self._next(self._consumer))
         if records:
-            await self._write([record for record in records if record.topic != CONTROL])
+            self.writer.submit(works)
+            if len(records) >= MOST_INTENTS:  # more wait: they are read while these are written
+                self._ahead = asyncio.create_task(self._next(self._consumer))
+            await self._written(works)
             for record in records:
                 self._offsets[record.topic, record.partition] = record.offset + 1
                 if record.topic == CONTROL:
                     self.control(record)
         await self._report()
+
+    async def _next(self, consumer: Consumer) -> tuple[list[Record], list[Arrival]]:
+        """What the next poll brings, and it as intents whose handlers have been asked already."""
+        records = await self._poll(consumer)
+        self.polled_at = time.monotonic()
+        poll, at = Poll(), self.clock.now()
+        works: list[Arrival] = []
+        async for some in in_turns([one for one in records if one.topic != CONTROL]):
+            for record in some:
+                decoded = _decode(record)
+                works.append(work := Arrival(_context(decoded, at), record, decoded, poll))
+                work.plan(self.writer.handlers)
+        return records, works
 
     async def _poll(self, consumer: Consumer) -> list[Record]:
         """What came, or nothing at once where `stop` is told meanwhile."""
@@ -143,25 +162,29 @@ class Intake:
         finally:
             self._polling = None
 
-    async def _write(self, records: list[Record]) -> None:
-        poll, at = Poll(), self.clock.now()
-        works = [
-            Arrival(_context(decoded, at), record, decoded, poll)
-            for record in records
-            for decoded in [_decode(record)]
-        ]
-        self.writer.submit(works)
-        outcomes = await asyncio.gather(*(work.future for work in works))
+    async def _written(self, works: list[Arrival]) -> None:
+        outcomes = await self._outcomes(works)
         if works and self.is_open:
             self._open(is_open=False)
             self._break = SHORTEST_BREAK
         done = self.clock.now()
-        topics = (short(record.topic) for record in records)
+        topics = (short(work.record.topic) for work in works)
         for labels, count in Counter(zip(topics, outcomes, strict=True)).items():
             metrics.CONSUMED.labels(*labels).inc(count)
         for work, outcome in zip(works, outcomes, strict=True):
             if isinstance(work.arrived, Envelope) and outcome == APPLIED:
                 metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
+
+    async def _outcomes(self, works: Sequence[Arrival]) -> list[str]:
+        """How each ended; if one could not be written, none is left waiting: all come again.
+
+        One after another: nearly all are answered at once, and nobody has to be woken for each.
+        """
+        try:
+            return [await work.future for work in works]
+        except BaseException:
+            self.writer.withdraw(works)
+            raise
 
     async def _report(self) -> None:
         if time.monotonic() < self._commit_at or self._consumer is None:
@@ -215,6 +238,10 @@ class Intake:
         consumer, self._consumer = self._consumer, None
         if consumer is None:
             return
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+            self._ahead = None
         try:
             if self._offsets:
                 mine = consumer.assigned()

@@ -40,7 +40,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        with logging.inside(exchange.about):
+        with logging.Inside(exchange.about):
             try:
                 exchange.refuse_announced()
                 await self.app(scope, exchange.receive, exchange.send)

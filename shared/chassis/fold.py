@@ -146,9 +146,8 @@ class Scope:
 
     __slots__ = ("batch", "counted", "events", "named", "numbered", "parent", "values")
 
-    def __init__(self, parent: "Batch | Scope") -> None:
-        self.parent = parent
-        self.batch: Batch = parent.batch if isinstance(parent, Scope) else parent
+    def __init__(self, batch: Batch, parent: "Scope | None" = None) -> None:
+        self.batch, self.parent = batch, parent
         self.values: dict[Ref, Any] = {}
         self.named: set[Ref] = set()
         self.events: list[tuple[Event, bytes, Context]] = []
@@ -164,14 +163,15 @@ class Scope:
 
     def read(self, ref: Ref) -> Any:
         """The value as this intent sees it; None when there is no such document."""
-        scope: Batch | Scope = self
-        while isinstance(scope, Scope):
+        scope: Scope | None = self
+        while scope is not None:
             if ref in scope.values:
                 return scope.values[ref]
             scope = scope.parent
-        if ref not in scope.cells:
+        cell = self.batch.cells.get(ref)
+        if cell is None:
             raise Missing([ref])
-        return scope.cells[ref].value
+        return cell.value
 
     def put(self, ref: Ref, value: Any) -> None:
         """Change a document; None deletes it."""
@@ -190,7 +190,7 @@ class Scope:
 
     def join(self) -> None:
         """The attempt succeeded: its effects become the parent's."""
-        assert isinstance(self.parent, Scope)
+        assert self.parent is not None
         self.parent.values.update(self.values)
         self.parent.named |= self.named
         self.parent.events += self.events
@@ -282,9 +282,11 @@ def _decide(scope: Scope, ref: Ref, step: Do, now: Context) -> list[Event]:
 
 def _react(handlers: Handlers, event: Event, now: Context) -> list[Step]:
     handler = handlers.get(type(event))
-    if handler is None:
-        return []
-    own = Fact(
+    return handler(event, lambda: _own(event, now)) if handler else []
+
+
+def _own(event: Event, now: Context) -> Fact:
+    return Fact(
         id=now.cause,
         type=event.event_type or type(event).__name__,
         at=now.at,
@@ -294,4 +296,3 @@ def _react(handlers: Handlers, event: Event, now: Context) -> list[Step]:
         partition=-1,
         correlation=now.correlation,
     )
-    return handler(event, own)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -152,7 +151,7 @@ class Commander:
         self.person_id: str = request.state.person_id
         cause = new_id("request", idempotency.id)
         request.scope["telar.causation"] = cause
-        self.context: Context = replace(request.state.context, cause=cause)
+        self.context: Context = request.state.context._replace(cause=cause)
 
     def new_id(self, name: str) -> str:
         """An id that a repeat of this request makes again."""

@@ -8,8 +8,7 @@ as their cause, or the cause of the event that is handled), `event` (the id of t
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,14 +20,19 @@ About = Callable[[], Mapping[str, str]]
 _inside: ContextVar[About | None] = ContextVar("inside", default=None)
 
 
-@contextmanager
-def inside(about: About) -> Iterator[None]:
+class Inside:
     """Lines written in here carry these fields too."""
-    token = _inside.set(about)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
+
+    __slots__ = ("_about", "_token")
+
+    def __init__(self, about: About) -> None:
+        self._about = about
+
+    def __enter__(self) -> None:
+        self._token = _inside.set(self._about)
+
+    def __exit__(self, *_: object) -> None:
+        _inside.reset(self._token)
 
 
 def trace_id(traceparent: str | None) -> dict[str, str]:

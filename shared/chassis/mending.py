@@ -16,7 +16,7 @@ from shared.chassis.envelope import Envelope
 from shared.chassis.fold import Ref, Scope, stream_at, stream_ref
 from shared.chassis.ports import Document
 from shared.chassis.replies import Stored
-from shared.chassis.work import Answered, Application, Work
+from shared.chassis.work import Answered, Application, Work, caused_by
 from shared.model import Context, Frozen, Refused, Unknown
 
 
@@ -57,7 +57,8 @@ class Waiting:
         parking.drain(self.scope, self.topic, self.key, self._apply, self.at, moved=moved)
 
     def _apply(self, scope: Scope, arrived: Envelope) -> None:
-        Application(arrived, scope.batch.handlers, -1, self.at).apply(scope)
+        now = caused_by(arrived, self.at)
+        Application(arrived, scope.batch.handlers, -1, now).apply(scope)
 
 
 def refs(topic: str, key: str) -> list[Ref]:

@@ -29,6 +29,7 @@ from shared.chassis.ports import (
     Store,
     StoreError,
 )
+from shared.chassis.turns import in_turns
 
 COLLECTION = "outbox"
 
@@ -108,7 +109,10 @@ class Publisher:
 
     async def send(self, events: Sequence[Envelope]) -> None:
         """Send these now, in order; `BusError` if not all were acknowledged."""
-        acknowledged = await self._send([encode(event) for event in events])
+        records: list[Outgoing] = []
+        async for some in in_turns(events):
+            records += map(encode, some)
+        acknowledged = await self._send(records)
         for place, end in acknowledged.items():
             self._acknowledged[place] = max(end, self._acknowledged.get(place, 0))
         for event_type, count in Counter(event.type for event in events).items():

@@ -176,7 +176,7 @@ def _try(scope: Scope, left: Sequence[Envelope], apply: Apply) -> Exception | No
 
 def _asks(scope: Scope, later: Envelope, apply: Apply) -> frozenset[Ref]:
     try:
-        apply(Scope(scope), later)
+        apply(Scope(scope.batch, scope), later)
     except Missing as more:
         return more.refs
     except Exception:  # it will be said when it is its turn, if it still fails then
@@ -199,7 +199,7 @@ def _fail(
 def _say(failed: Envelope, error: Exception, attempt: int) -> None:
     # No whole traceback: when a release is broken, this is said of hundreds of events a second.
     where = logging.place(error)
-    with logging.inside(failed.about):
+    with logging.Inside(failed.about):
         log.warning(
             "handler.failed", type=failed.type, code=code_of(error), where=where, attempt=attempt
         )

@@ -32,6 +32,12 @@ class Queue:
         for work in works:
             (self._arrivals if isinstance(work, Arrival) else self._commands).append(work)
 
+    def remove(self, works: Iterable[Work]) -> None:
+        """Let these wait no more."""
+        gone = set(works)
+        self._commands = deque(work for work in self._commands if work not in gone)
+        self._arrivals = deque(work for work in self._arrivals if work not in gone)
+
     def take(self) -> list[Work]:
         """The next batch. Of each kind that waits there is a quarter."""
         quarter = max(self.most // 4, 1)

@@ -24,10 +24,11 @@ APPLIED, PASSED, FAILED = "applied", "passed", "failed"
 class Work(ABC):
     """One intent: what to load first, how to fold, and the future its caller waits on."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.context = context
         self.named: set[Ref] = set()
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = loop or asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = loop.create_future()
 
     def about(self) -> Mapping[str, str]:
         """Where a log line of this intent belongs."""
@@ -124,12 +125,13 @@ class Poll:
 
     pending: dict[Place, set[int]] = field(default_factory=dict)
     last: dict[Place, int] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    """Asking for it costs as much as making a future: Python asks the kernel who it is."""
 
-    def add(self, record: Record) -> None:
+    def add(self, place: Place, offset: int) -> None:
         """One more to be written."""
-        place = record.topic, record.partition
-        self.pending.setdefault(place, set()).add(record.offset)
-        self.last[place] = record.offset
+        self.pending.setdefault(place, set()).add(offset)
+        self.last[place] = offset
 
     def next_offset(self, place: Place, done: set[int]) -> int:
         """Where to go on once `done` is written too."""
@@ -146,19 +148,18 @@ class Arrival(Work):
     def __init__(
         self, context: Context, record: Record, arrived: Envelope | Malformed, poll: Poll
     ) -> None:
-        super().__init__(context)
+        super().__init__(context, poll.loop)
         self.record, self.arrived, self.poll = record, arrived, poll
+        self.place: Place = (record.topic, record.partition)
+        self.key = arrived.key if isinstance(arrived, Envelope) else ""
+        """Of its stream; empty when it has no valid place."""
+        self._stream = stream_ref(self.key)
         self._application: Application | None = None
-        poll.add(record)
+        poll.add(self.place, record.offset)
 
     def about(self) -> Mapping[str, str]:
         """Where a log line of this event's handling belongs."""
         return self.arrived.about() if isinstance(self.arrived, Envelope) else super().about()
-
-    @property
-    def place(self) -> Place:
-        """The partition it came from."""
-        return self.record.topic, self.record.partition
 
     def plan(self, handlers: Handlers) -> Sequence[Ref]:
         """What its handler will name, found before any state is loaded (handlers are pure)."""
@@ -166,22 +167,15 @@ class Arrival(Work):
             return [parking.quarantine_ref(self.record)]
         if self._application is None:  # else this is another attempt at the same transaction
             self._application = Application(
-                self.arrived, handlers, self.record.partition, self.context.at
+                self.arrived, handlers, self.record.partition, self.context
             )
-        stream = stream_ref(self.arrived.key)
-        return [stream, *self._application.refs()]
-
-    @property
-    def key(self) -> str:
-        """The key of its stream; empty when it has no valid place."""
-        return self.arrived.key if isinstance(self.arrived, Envelope) else ""
+        return [self._stream, *self._application.refs]
 
     def fold(self, scope: Scope) -> str:
         """Compare with the position; the outcome is what became of it."""
         if isinstance(self.arrived, Malformed):
             return parking.quarantine(scope, self.record, self.arrived.code, self.context.at)
-        stream = stream_at(scope, stream_ref(self.arrived.key))
-        match streams.judge(stream, self.arrived):
+        match streams.judge(stream_at(scope, self._stream), self.arrived):
             case streams.Verdict.DUPLICATE:
                 return "duplicate"
             case streams.Verdict.FORK:
@@ -193,7 +187,7 @@ class Arrival(Work):
 
     def _take(self, scope: Scope, arrived: Envelope, verdict: streams.Verdict) -> str:
         at, is_next = self.context.at, verdict is streams.Verdict.NEXT
-        if streams.is_parked(stream_at(scope, stream_ref(arrived.key)), arrived.topic):
+        if streams.is_parked(stream_at(scope, self._stream), arrived.topic):
             parking.hold(scope, arrived, at)
             if is_next and parking.wants_it(scope, arrived):
                 parking.drain(scope, arrived.topic, arrived.key, self._apply, at)
@@ -215,29 +209,29 @@ class Arrival(Work):
         mine = self._application
         if mine is None or mine.arrived is not arrived:
             handlers, partition = scope.batch.handlers, self.record.partition
-            mine = Application(arrived, handlers, partition, self.context.at)
+            mine = Application(arrived, handlers, partition, caused_by(arrived, self.context.at))
         mine.apply(scope)
 
 
 class Application:
     """One event given to its handler: the steps it asks for, folded; the position moved."""
 
-    def __init__(self, arrived: Envelope, handlers: Handlers, partition: int, at: datetime) -> None:
-        self.arrived = arrived
+    def __init__(
+        self, arrived: Envelope, handlers: Handlers, partition: int, context: Context
+    ) -> None:
+        self.arrived, self.context = arrived, context
         event_type = EVENT_TYPES.get(arrived.type)
         self.handler = handlers.get(event_type) if event_type else None
-        self.context = caused_by(arrived, at)
+        self.refs: Sequence[Ref] = ()
+        """The aggregates that the handler named."""
         self._steps: Sequence[Step] | Exception = ()
         if event_type is not None and self.handler is not None:
             try:
                 event = event_type.model_validate_json(arrived.value)
-                self._steps = self.handler(event, arrived.fact(partition))
+                self._steps = self.handler(event, lambda: arrived.fact(partition))
+                self.refs = refs_of(self._steps)
             except Exception as error:
                 self._steps = error
-
-    def refs(self) -> Sequence[Ref]:
-        """The aggregates that the handler named."""
-        return () if isinstance(self._steps, Exception) else refs_of(self._steps)
 
     def apply(self, scope: Scope) -> None:
         """Fold the steps and move the position, or raise and change nothing."""
@@ -252,7 +246,7 @@ class Application:
         """Fold the steps; a refusal that was foreseen is counted and changes nothing."""
         if isinstance(self._steps, Exception):
             raise self._steps
-        attempt = Scope(scope)
+        attempt = Scope(scope.batch, scope)
         try:
             run(attempt, self._steps, self.context)
         except Refused as refusal:

@@ -90,6 +90,10 @@ class Writer:
         self._queue.add(works)
         self._bell.set()
 
+    def withdraw(self, works: Iterable[Work]) -> None:
+        """Forget those of these that still wait."""
+        self._queue.remove(works)
+
     async def run(self) -> None:
         """Commit batch after batch until `stop`, and then what still waits."""
         loop = asyncio.get_running_loop()
@@ -242,7 +246,7 @@ class Writer:
 def fold_one(batch: Batch, work: Work) -> Any:
     """Fold one intent into the batch, whole or not at all; an exception is its outcome."""
     scope = Scope(batch)
-    with logging.inside(work.about):
+    with logging.Inside(work.about):
         try:
             outcome = work.fold(scope)
             scope.close()
@@ -258,7 +262,7 @@ def fold_one(batch: Batch, work: Work) -> Any:
             except Exception as final:
                 return final
         finally:
-            work.named |= scope.named | scope.values.keys()
+            work.named.update(scope.named, scope.values)
         return outcome
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -72,6 +72,31 @@ async def test_the_largest_event_fits(bus: Bus, topic: str) -> None:
         await producer.send([Outgoing(topic, b"a", bytes(300 * 1024))], 10)
         (found,) = await read(consumer, 1)
     assert len(found.value or b"") == 300 * 1024
+
+
+async def test_what_fills_many_batches_of_a_partition_is_acknowledged_in_its_order(
+    bus: Bus, topic: str
+) -> None:
+    await bus.ensure({topic: 1})
+    sent = [Outgoing(topic, b"a", bytes([number]) * 50 * 1024) for number in range(40)]
+    async with sending(bus) as producer, member(bus, topic) as consumer:
+        assert await producer.send(sent, 10) == {(topic, 0): 40}
+        found = await read(consumer, 40)
+    assert [one.value for one in found] == [one.value for one in sent]
+
+
+async def test_a_key_has_the_partition_that_other_clients_give_it(
+    bus: Bus, servers: Servers, topic: str
+) -> None:
+    await bus.ensure({topic: 8})
+    keys = [f"woman-{number}".encode() for number in range(50)]
+    async with AIOKafkaProducer(bootstrap_servers=servers.kafka) as other:
+        theirs = [(await other.send_and_wait(topic, b"theirs", key)).partition for key in keys]
+    async with sending(bus) as producer, member(bus, topic) as consumer:
+        await producer.send([Outgoing(topic, key, b"ours") for key in keys], 10)
+        found = await read(consumer, 100)
+    ours = {one.key: one.partition for one in found if one.value == b"ours"}
+    assert [ours[key] for key in keys] == theirs
 
 
 async def test_a_member_that_died_holds_up_nobody_for_longer_than_its_session(

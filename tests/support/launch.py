@@ -55,11 +55,14 @@ def _handlers(bug: Path, broken: Path) -> None:
 
     call = model.Handler.__call__
 
-    def failing(self: model.Handler, event: model.Event, fact: model.Fact) -> list[model.Step]:
+    def failing(
+        self: model.Handler, event: model.Event, fact_of: Callable[[], model.Fact]
+    ) -> list[model.Step]:
+        fact = fact_of()
         is_poisoned = fact.key.startswith("bug-") and bug.exists()
         if fact.topic and (is_poisoned or broken.exists()):
             raise ZeroDivisionError
-        return call(self, event, fact)
+        return call(self, event, fact_of)
 
     model.Handler.__call__ = failing  # type: ignore[method-assign]
 

@@ -1,7 +1,6 @@
 """A test's own topics and groups on the shared Kafka: every name gets a prefix on the way."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from shared.chassis.ports import Bus, Consumer, Offsets, Outgoing, Place, Producer, Record
@@ -48,7 +47,7 @@ class OwnBus:
         return {(name.removeprefix(self._prefix), n): one for (name, n), one in found.items()}
 
     def _own(self, record: Record) -> Record:
-        return replace(record, topic=record.topic.removeprefix(self._prefix))
+        return record._replace(topic=record.topic.removeprefix(self._prefix))
 
     async def ping(self) -> None:
         await self._bus.ping()
@@ -66,7 +65,7 @@ class _OwnProducer:
         self._producer, self._prefix = producer, prefix
 
     async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
-        mine = [replace(record, topic=self._prefix + record.topic) for record in records]
+        mine = [record._replace(topic=self._prefix + record.topic) for record in records]
         acknowledged = await self._producer.send(mine, deadline)
         return {(name.removeprefix(self._prefix), n): at for (name, n), at in acknowledged.items()}
 
@@ -80,7 +79,7 @@ class _OwnConsumer:
 
     async def poll(self) -> list[Record]:
         found = await self._consumer.poll()
-        return [replace(one, topic=one.topic.removeprefix(self._prefix)) for one in found]
+        return [one._replace(topic=one.topic.removeprefix(self._prefix)) for one in found]
 
     async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
         await self._consumer.commit(_prefixed(offsets, self._prefix), deadline)

@@ -72,7 +72,7 @@ class World:
     def react(self, event: Event) -> list[Step]:
         """The steps that this service's handlers ask for, if it reacts at all."""
         handler = self.handlers.get(type(event))
-        return handler(event, _fact(event)) if handler else []
+        return handler(event, lambda: _fact(event)) if handler else []
 
 
 def _fact(event: Event) -> Fact:

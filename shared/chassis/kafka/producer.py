@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
 from shared.chassis.kafka.clients import stop, within
 from shared.chassis.patience import Aside
 from shared.chassis.ports import Outgoing, Place
+from shared.chassis.turns import in_turns
+
+_PARTITION = DefaultPartitioner()
 
 
 class KafkaProducer:
@@ -30,13 +36,21 @@ class KafkaProducer:
 
     async def _send(self, records: Sequence[Outgoing]) -> dict[Place, int]:
         client = await self._connected()
-        answers: list[asyncio.Future[Any]] = []
-        for one in records:  # one after another: gathered they are slower and out of order
-            headers = list(one.headers)
-            answers.append(await client.send(one.topic, one.value, one.key, headers=headers))
-        # Looks at all of them, whichever fails; of a partition the last one is the highest.
-        done = await asyncio.gather(*answers)
-        return {(one.topic, one.partition): one.offset + 1 for one in done}
+        answers: list[asyncio.Future[RecordMetadata]] = []
+        counts: list[int] = []
+        for (topic, partition), mine in (await _by_place(client, records)).items():
+            sent = 0
+            while sent < len(mine):
+                batch, count = _filled(client, mine[sent:])
+                answers.append(await client.send_batch(batch, topic, partition=partition))
+                counts.append(count)
+                sent += count
+        done = await asyncio.gather(*answers)  # looks at all of them, whichever fails
+        ends: dict[Place, int] = {}
+        for one, count in zip(done, counts, strict=True):  # of a partition the last is the highest
+            if one.offset >= 0:  # unknown where the broker had it already
+                ends[one.topic, one.partition] = one.offset + count
+        return ends
 
     async def _connected(self) -> AIOKafkaProducer:
         # Nothing lingers: a batch is handed over whole, and what comes meanwhile waits for the
@@ -62,3 +76,34 @@ class KafkaProducer:
         """Send what is under way, and let go."""
         self._discard(deadline / 2)
         await self._aside.settle(deadline)
+
+
+async def _by_place(
+    client: AIOKafkaProducer, records: Sequence[Outgoing]
+) -> dict[Place, list[Outgoing]]:
+    """The records of each partition, in order."""
+    partitions: dict[str, tuple[int, ...]] = {}
+    for topic in {one.topic for one in records}:
+        partitions[topic] = tuple(sorted(await client.partitions_for(topic)))
+    found: dict[Place, list[Outgoing]] = {}
+    async for some in in_turns(records):
+        for one in some:
+            place = _place(one.topic, one.key, partitions[one.topic])
+            found.setdefault(place, []).append(one)
+    return found
+
+
+@lru_cache(10_000)
+def _place(topic: str, key: bytes, partitions: tuple[int, ...]) -> Place:
+    """The key decides, as in every client of Kafka; its hash is a long way in Python."""
+    return topic, _PARTITION(key, partitions, partitions)
+
+
+def _filled(client: AIOKafkaProducer, records: list[Outgoing]) -> tuple[BatchBuilder, int]:
+    """A batch of as many of these as it takes: a future each of them would cost as much again."""
+    batch = client.create_batch()
+    for count, one in enumerate(records):
+        headers = list(one.headers)
+        if batch.append(timestamp=None, key=one.key, value=one.value, headers=headers) is None:
+            return batch, count
+    return batch, len(records)

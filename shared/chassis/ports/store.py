@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Write one document whole. `was` is the version that was loaded, None for a new one.
 
     A document without versions (offsets) is written with `versioned=False`: whatever was there.
@@ -22,8 +20,7 @@ class Put:
     versioned: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """Delete one document, if it still has the version that was loaded."""
 
     collection: str

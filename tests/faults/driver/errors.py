@@ -97,7 +97,7 @@ _GROUP: Errors = {
 
 _BEFORE: Mapping[str, Errors] = {
     "commit_transaction": _COMMIT,
-    "send": _SEND,
+    "send_batch": _SEND,
     "getmany": _POLL,
     "commit": _NOTE,
     "position": _PLACE,

@@ -37,7 +37,7 @@ class Mishaps:
         for methods, mishap in ((sites.METHODS, _mishap), (sites.BLOCKING, _blocking)):
             for owner, names in methods.items():
                 for name in names:
-                    how = _delivery if name == "send" else mishap
+                    how = _delivery if name == "send_batch" else mishap
                     setattr(owner, name, self._wrapped(getattr(owner, name), name, how))
 
     def _wrapped(self, method: Callable[..., Any], name: str, how: How) -> Callable[..., Any]:

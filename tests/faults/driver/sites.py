@@ -49,7 +49,7 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
         "stop",
         "topics",
     ),
-    AIOKafkaProducer: ("send", "start", "stop"),
+    AIOKafkaProducer: ("partitions_for", "send_batch", "start", "stop"),
     AIOKafkaAdminClient: (
         "close",
         "create_topics",

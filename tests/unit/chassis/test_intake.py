@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.chassis import consumer
+from shared.chassis import consumer, queue, writer
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
 from shared.chassis.memory.bus import MemoryConsumer
-from shared.chassis.ports import BusError, Conflict, Record
+from shared.chassis.ports import BusError, Conflict, Record, StoreError, StoreUnavailable
 from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
 from tests.support.app import running
@@ -91,3 +91,76 @@ async def test_a_member_whom_the_group_has_forgotten_is_replaced(
             return bus.faults.calls["consumer"] > members, any(bus.offsets.values())
 
         await until(seen, all)
+
+
+class Few(MemoryConsumer):
+    """A member to whom two records are a full poll."""
+
+    async def poll(self) -> list[Record]:
+        found = await super().poll()
+        FewBus.read += len(found)
+        return found
+
+    def _ready(self) -> list[Record]:
+        return super()._ready()[:2]
+
+
+class FewBus(MemoryBus):
+    consumers = Few
+    read = 0
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> FewBus:
+    monkeypatch.setattr(consumer, "MOST_INTENTS", 2)
+    monkeypatch.setattr(FewBus, "read", 0)
+    return FewBus()
+
+
+async def test_the_next_poll_is_read_while_a_full_one_is_written(
+    tmp_path: Path, few: FewBus
+) -> None:
+    store, read = Ticking(), list[int]()
+
+    async def look() -> None:
+        read.append(FewBus.read)
+
+    async with running(mini.READER, tmp_path, store, few) as reader:
+        store.faults.meanwhile("commit", look)
+        await CoreSuite.send(few, *map(encode, chain("ana", 1, 2, 3, 4)))
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
+    assert read == [4], "two were being committed, and two more had been read"
+
+
+async def test_what_was_read_beside_a_batch_that_failed_is_read_again_behind_it(
+    tmp_path: Path, few: FewBus
+) -> None:
+    store, gap = Ticking(), {"topic": "shelf", "outcome": "gap"}
+    gaps = REGISTRY.get_sample_value("telar_consumed_total", gap)
+    async with running(mini.READER, tmp_path, store, few) as reader:
+        store.faults.fail_next("write", StoreError("broken"))
+        await CoreSuite.send(few, *map(encode, chain("ana", 1, 2, 3, 4)))
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
+    assert FewBus.read > 4
+    assert REGISTRY.get_sample_value("telar_consumed_total", gap) == gaps
+
+
+async def test_records_do_not_pile_up_while_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST_INTENTS", 1)
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    monkeypatch.setattr(consumer, "SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(consumer, "LONGEST_PAUSE", 0.01)
+    bus, store = MemoryBus(), Ticking()
+    async with running(mini.READER, tmp_path, store, bus) as reader:
+        before = bus.faults.calls["consumer"]
+        store.faults.fail_next("write", StoreUnavailable("away"), times=150)
+        await CoreSuite.send(bus, *map(encode, chain("ana", *range(1, 13))))
+
+        async def renewed() -> int:
+            return bus.faults.calls["consumer"] - before
+
+        await until(renewed, lambda times: times >= 5)
+        assert len(reader.runtime.writer._queue.works()) <= 12
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 78)

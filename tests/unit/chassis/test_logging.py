@@ -111,5 +111,5 @@ def test_fields_are_asked_for_only_when_a_line_is_written() -> None:
     def never() -> dict[str, str]:
         raise AssertionError("asked")
 
-    with logging.inside(never):
+    with logging.Inside(never):
         pass

@@ -44,6 +44,15 @@ async def test_one_kind_alone_fills_a_batch_in_its_order() -> None:
     assert not queue
 
 
+async def test_what_is_removed_is_not_taken() -> None:
+    queue = Queue()
+    queue.add(gone := arrivals(3))
+    queue.add(kept := arrivals(2))
+    queue.remove(gone)
+    assert queue.take() == kept
+    assert not queue
+
+
 async def test_only_a_full_and_quick_batch_makes_the_next_one_larger() -> None:
     queue = Queue()
     queue.took_too_long(commands(400))
