@@ -137,9 +137,10 @@ Order = Callable[[Waiting], None]
 class Mend(Answered):
     """An operator's decision about one parked key, audited with its reason."""
 
-    def __init__(self, asked: Asked, topic: str, key: str, order: Order) -> None:
+    def __init__(self, asked: Asked, topic: str, key: str, order: Order, numbers: str = "") -> None:
         super().__init__(asked.context, asked.idempotency)
         self.asked, self.topic, self.key, self.order = asked, topic, key, order
+        self.subject = f"{topic}/{key}/{numbers}" if numbers else f"{topic}/{key}"
 
     def wanted(self) -> Sequence[Ref]:
         """The positions of the key, what is held, and the place of the audit's entry."""
@@ -158,7 +159,7 @@ class Mend(Answered):
             position=here.position[0],
             code=left["code"] if left else "",
         )
-        self.asked.note(scope, f"{self.topic}/{self.key}", done.outcome)
+        self.asked.note(scope, self.subject, done.outcome)
         return Stored(200, done.model_dump_json().encode())
 
 
@@ -173,12 +174,11 @@ def retry(here: Waiting) -> None:
         parking.keep(here.scope, left | {"next_attempt": here.at})
 
 
-def skip(first: int, last: int | None = None) -> Order:
+def skip(first: int, last: int) -> Order:
     """Give up the next event of a key, or all from it to `last`: they never have an effect here.
 
     The hash of the last one is taken, so it or the one after it must be held.
     """
-    last = last or first
 
     def order(here: Waiting) -> None:
         parked = here.held()

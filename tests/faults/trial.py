@@ -15,7 +15,7 @@ from tests.faults.checker import invariants
 from tests.faults.checker.outside import Outside, metric
 from tests.faults.checker.state import Expected, photograph, read_history
 from tests.faults.load.client import Client, Command, Who
-from tests.faults.load.programme import STAFF, Programme
+from tests.faults.load.programme import STAFF, Programme, later
 from tests.support.cluster import Cluster
 from tests.support.wait import until
 
@@ -214,7 +214,7 @@ def _probe(service: str, url: str | None) -> Command:
         "versions": [{"language": "es-MX", "title": "Vender"}],
         "rule": {"version": "attendance-2026-1", "min_attendance": 80},
     }
-    fair = {"kind": "fair", "country": "CO", "starts_on": "2027-11-18", "places": 1}
+    fair = {"kind": "fair", "country": "CO", "starts_on": later(340), "places": 1}
     match service:
         case "training":
             return Command(service, "probe", STAFF, "/courses", course, url=url)

@@ -151,6 +151,8 @@ class RepairSuite(CoreSuite):
         done = await order(reader, path, **which, sequence=2, last=3)
         assert (done.json()["outcome"], done.json()["position"]) == ("released", 5)
         await self.card(reader, "lea", [1, 4, 5])
+        audit = (await reader.json("/operations/reader/audit"))["items"]
+        assert [one["subject"] for one in audit] == [f"{SHELF}/lea/2-3"]
 
     async def test_of_a_fork_the_applied_branch_can_be_kept(
         self, reader: Running, bus: Bus

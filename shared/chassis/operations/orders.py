@@ -133,8 +133,11 @@ def _about_keys(router: Router, prefix: str, give: _Give) -> None:
     @router.post(f"{prefix}/parked/skip", policy=OPERATOR)
     async def skip_parked(body: Skip, intent: Intent) -> Reply[Mended]:
         order = give(intent, "skip", body)
-        how = mending.skip(body.sequence, body.last)
-        return await intent.answer(Mend(order, body.topic, body.key, how))
+        first, last = body.sequence, body.last or body.sequence
+        gone = str(first) if first == last else f"{first}-{last}"
+        return await intent.answer(
+            Mend(order, body.topic, body.key, mending.skip(first, last), gone)
+        )
 
     @router.post(f"{prefix}/adopt", policy=OPERATOR)
     async def adopt_branch(body: Adopt, intent: Intent) -> Reply[Mended]:

@@ -213,7 +213,7 @@ class Programme:
         cohort = {
             "course_id": self.terms.course,
             "capacity": SEATS,
-            "starts_on": "2027-10-05",
+            "starts_on": later(300),
             "sessions": 2,
             "offer_seconds": self.terms.offer_seconds,
             "language": "es-MX",
@@ -222,7 +222,7 @@ class Programme:
         fair = {
             "kind": "fair",
             "country": "CO",
-            "starts_on": "2027-11-18",
+            "starts_on": later(340),
             "places": PLACES,
             "requirements": ["enrolled"],
             "offer_seconds": self.terms.offer_seconds,
@@ -264,6 +264,11 @@ class Programme:
         if facts:
             op.facts["pool"] = made
         return made
+
+
+def later(days: int) -> str:
+    """The day in so many days."""
+    return (datetime.fromtimestamp(time.time(), UTC) + timedelta(days=days)).date().isoformat()
 
 
 def _window() -> dict[str, str]:
