@@ -10,7 +10,7 @@ INSTALL = $(UV) pip install --quiet --compile-bytecode --require-hashes --python
 
 # Some tests at a time, each on servers of its own: most of their time they wait for something.
 # Those of a file of tests/e2e share a platform; those of tests/faults take most of two cores.
-SIDE_BY_SIDE = $(BIN)/python -m pytest -q -n
+PYTEST = $(BIN)/python -m pytest -q
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header
@@ -82,11 +82,11 @@ test: check integration e2e faults  ## Everything: checks, then the tests on rea
 
 .PHONY: integration
 integration: $(VENV)/.dev  ## Tests on a real MongoDB and a real Kafka
-	@$(SIDE_BY_SIDE) 3 --dist worksteal tests/integration
+	@$(PYTEST) -n 3 --dist worksteal tests/integration
 
 .PHONY: e2e
 e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
-	@$(SIDE_BY_SIDE) 3 --dist loadfile tests/e2e
+	@$(PYTEST) -n 3 --dist loadfile tests/e2e
 
 .PHONY: faults
 faults: $(VENV)/.dev  ## Faults, simulated and real, in 5 minutes; FULL=1: all, for hours, into the results
@@ -98,7 +98,7 @@ ifdef FULL
 	@$(BIN)/python -m tests.faults --full $(SCENARIOS)
 	@$(BIN)/python -m tests.faults.report
 else
-	@$(SIDE_BY_SIDE) 2 --dist worksteal tests/faults
+	@$(PYTEST) -n 2 --dist worksteal tests/faults
 endif
 
 .PHONY: bench

@@ -68,11 +68,11 @@ class Fed:
         return self._left.pop(0) if self._left else []
 
     def lag(self) -> dict[Place, int]:
-        """Nobody asks."""
+        """Of no partition."""
         return {}
 
     def assigned(self) -> frozenset[Place]:
-        """Nobody asks."""
+        """None, so that no offset is noted."""
         return frozenset()
 
 

@@ -188,6 +188,10 @@ class Scope:
         cell = self.batch.cells[ref]
         return (cell.was or 0) + int(cell.changed)
 
+    def attempt(self) -> "Scope":
+        """A scope within this one, whose effects are lost unless it joins."""
+        return Scope(self.batch, self)
+
     def join(self) -> None:
         """The attempt succeeded: its effects become the parent's."""
         assert self.parent is not None
@@ -286,13 +290,6 @@ def _react(handlers: Handlers, event: Event, now: Context) -> list[Step]:
 
 
 def _own(event: Event, now: Context) -> Fact:
-    return Fact(
-        id=now.cause,
-        type=event.event_type or type(event).__name__,
-        at=now.at,
-        topic="",
-        key=event.stream_key if event.event_type else "",
-        sequence=0,
-        partition=-1,
-        correlation=now.correlation,
-    )
+    kind = event.event_type or type(event).__name__
+    key = event.stream_key if event.event_type else ""
+    return Fact(now.cause, kind, now.at, "", key, 0, partition=-1, correlation=now.correlation)

@@ -176,7 +176,7 @@ def _try(scope: Scope, left: Sequence[Envelope], apply: Apply) -> Exception | No
 
 def _asks(scope: Scope, later: Envelope, apply: Apply) -> frozenset[Ref]:
     try:
-        apply(Scope(scope.batch, scope), later)
+        apply(scope.attempt(), later)
     except Missing as more:
         return more.refs
     except Exception:  # it will be said when it is its turn, if it still fails then

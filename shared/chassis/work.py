@@ -246,7 +246,7 @@ class Application:
         """Fold the steps; a refusal that was foreseen is counted and changes nothing."""
         if isinstance(self._steps, Exception):
             raise self._steps
-        attempt = Scope(scope.batch, scope)
+        attempt = scope.attempt()
         try:
             run(attempt, self._steps, self.context)
         except Refused as refusal:
