@@ -1,8 +1,13 @@
 """Which ports are free."""
 
+import fcntl
+import os
 import random
 import socket
 from collections.abc import Iterable
+from functools import cache
+
+from platformdirs import user_cache_path
 
 # Below the range from which the kernel takes ports for outgoing connections: a server that is
 # stopped and started again finds its port still free.
@@ -25,14 +30,38 @@ def is_free(port: int) -> bool:
 
 
 def some(count: int) -> list[int]:
-    """That many free ports, anywhere."""
+    """That many free ports, anywhere; given to nobody else who asks here while this process lives.
+
+    Between the look and the moment when a server listens lie seconds, and tests that run beside
+    each other ask at the same time.
+    """
     found: list[int] = []
     for port in random.sample(_RANDOM, k=len(_RANDOM)):
-        if is_free(port):
+        if _claim(port) and is_free(port):
             found.append(port)
         if len(found) == count:
             return found
     raise NoPorts(f"fewer than {count} ports are free on this machine")
+
+
+def _claim(port: int) -> bool:
+    """Make this port ours: a byte of a file that the kernel lets go of with the process."""
+    file, ours = _claims()
+    if port in ours:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    ours.add(port)
+    return True
+
+
+@cache
+def _claims() -> tuple[int, set[int]]:
+    """The file, open as long as this process lives, and what is ours: it locks nobody at home."""
+    path = user_cache_path("telar", ensure_exists=True) / "ports"
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600), set()
 
 
 def block(first: int, count: int, step: int = 20, tries: int = 50) -> range:
