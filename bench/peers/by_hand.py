@@ -6,6 +6,7 @@ import os
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
+from bench.peers.collector import settle
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC
@@ -44,6 +45,7 @@ async def consume(kafka: str, mongo: str, most: int) -> None:
 
 
 if __name__ == "__main__":
+    settle()
     uvloop.run(
         consume(
             os.environ["BENCH_KAFKA"],

@@ -6,6 +6,7 @@ import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from bench.peers.collector import settle
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC, Ordered
@@ -42,4 +43,5 @@ async def book(order: Ordered, message: KafkaMessage) -> None:
 
 
 if __name__ == "__main__":
+    settle()
     uvloop.run(app.run())

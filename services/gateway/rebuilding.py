@@ -6,7 +6,8 @@ from typing import Literal
 
 from services.gateway.rebuild import BUILD, BUILDS, GOING_ON, ordered
 from shared.chassis.audit import Asked
-from shared.chassis.fold import Ref, Scope
+from shared.chassis.batch import Ref
+from shared.chassis.fold import Scope
 from shared.chassis.http import Intent, Query, Reply, Router
 from shared.chassis.operations.orders import OPERATOR, Because, Rate
 from shared.chassis.operations.shown import READERS

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from services.gateway.domain.counters import COUNTERS, Counter
-from shared.chassis.fold import state_of
+from shared.chassis.batch import state_of
 from shared.chassis.ports import Index, Store
 
 INDEXES = [Index("timeline", "person_id", "at"), Index("history", "thing_id", "at")]

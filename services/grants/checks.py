@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from services.grants.domain.pools import POOLS, Pool
+from shared.chassis.batch import state_of
 from shared.chassis.envelope import Envelope
-from shared.chassis.fold import state_of
 from shared.chassis.operations import Finding
 from shared.chassis.ports import Store
 from shared.events.grants import Balances, PoolIncreased, PoolOpened, PoolReduced

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.chassis import replies
-from shared.chassis.fold import Ref, Scope
+from shared.chassis.batch import Ref
+from shared.chassis.fold import Scope
 from shared.chassis.ports import Conflict, Document, Put, Store
 from shared.chassis.replies import Idempotency, Stored
 from shared.chassis.work import Answered

@@ -14,10 +14,11 @@ import structlog
 
 from shared.chassis import streams
 from shared.chassis.audit import Asked
+from shared.chassis.batch import Ref
 from shared.chassis.clock import Clock
 from shared.chassis.envelope import Envelope, topic_of
 from shared.chassis.errors import Problem
-from shared.chassis.fold import Ref, Scope, stream_at, stream_ref
+from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.handled import Handled, Stretch
 from shared.chassis.parking import code_of
 from shared.chassis.ports import Bus, BusError, Document, Instant, Place, Store, StoreError

@@ -67,6 +67,7 @@ class Intake:
         self.control, self.handled = control, handled
         self.polled_at = time.monotonic()
         self._consumer: Consumer | None = None
+        self._read: Poll | None = None
         self._offsets: dict[Place, int] = {}
         self._commit_at = 0.0
         self._unnoted = 0
@@ -122,14 +123,14 @@ class Intake:
         return time.monotonic() - self.polled_at
 
     async def _step(self) -> None:
-        if self._consumer is None:
+        if self._consumer is None or self._read is None:
             self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
+            self._read = Poll()
         ahead, self._ahead = self._ahead, None
-        records, works = await (ahead or self._next(self._consumer))
+        records, works = await (ahead or self._next(self._consumer, self._read))
         if records:
-            self.writer.submit(works)
             if len(records) >= MOST_INTENTS:  # more wait: they are read while these are written
-                self._ahead = asyncio.create_task(self._next(self._consumer))
+                self._ahead = asyncio.create_task(self._next(self._consumer, self._read))
             await self._written(works)
             for record in records:
                 self._offsets[record.topic, record.partition] = record.offset + 1
@@ -137,17 +138,18 @@ class Intake:
                     self.control(record)
         await self._report()
 
-    async def _next(self, consumer: Consumer) -> tuple[list[Record], list[Arrival]]:
-        """What the next poll brings, and it as intents whose handlers have been asked already."""
+    async def _next(self, consumer: Consumer, read: Poll) -> tuple[list[Record], list[Arrival]]:
+        """What the next poll brings, and it as intents, which wait for the writer already."""
         records = await self._poll(consumer)
         self.polled_at = time.monotonic()
-        poll, at = Poll(), self.clock.now()
+        at = self.clock.now()
         works: list[Arrival] = []
         async for some in in_turns([one for one in records if one.topic != CONTROL]):
             for record in some:
                 decoded = _decode(record)
-                works.append(work := Arrival(_context(decoded, at), record, decoded, poll))
+                works.append(work := Arrival(_context(decoded, at), record, decoded, read))
                 work.plan(self.writer.handlers)
+        self.writer.submit(works)
         return records, works
 
     async def _poll(self, consumer: Consumer) -> list[Record]:
@@ -171,9 +173,13 @@ class Intake:
         topics = (short(work.record.topic) for work in works)
         for labels, count in Counter(zip(topics, outcomes, strict=True)).items():
             metrics.CONSUMED.labels(*labels).inc(count)
-        for work, outcome in zip(works, outcomes, strict=True):
-            if isinstance(work.arrived, Envelope) and outcome == APPLIED:
-                metrics.EFFECT_SECONDS.observe(max(0.0, (done - work.arrived.at).total_seconds()))
+        metrics.EFFECT_SECONDS.observe_all(
+            [
+                max(0.0, (done - work.arrived.at).total_seconds())
+                for work, outcome in zip(works, outcomes, strict=True)
+                if isinstance(work.arrived, Envelope) and outcome == APPLIED
+            ]
+        )
 
     async def _outcomes(self, works: Sequence[Arrival]) -> list[str]:
         """How each ended; if one could not be written, none is left waiting: all come again.

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.chassis.batch import Ref, by_collection
 from shared.chassis.breaker import BreakerOpen
-from shared.chassis.fold import Ref, by_collection
 from shared.chassis.ports import Store, UniqueViolated
 from shared.chassis.work import Arrival, Work
 from shared.model import Refused
@@ -107,8 +107,8 @@ async def in_place(tries: int) -> None:
 
 async def _changed(store: Store, seen: dict[Ref, int | None]) -> set[Ref]:
     """Which of the documents loaded last time have another version now."""
-    async with store.transaction() as transaction:
-        loaded = await transaction.load(by_collection(seen))
+    async with store.snapshot() as snapshot:
+        loaded = await snapshot.load(by_collection(seen))
     now = {ref: loaded.get(ref.collection, {}).get(ref.id, {}).get("version") for ref in seen}
     return {ref for ref, version in seen.items() if now[ref] != version}
 
@@ -162,8 +162,15 @@ def _refuse(group: list[Work], violated: UniqueViolated) -> None:
         fail(work, Refused(code) if code else violated)
 
 
+def is_read_again(work: Work) -> bool:
+    """Whether something read before it could not be written: then both are read again."""
+    return isinstance(work, Arrival) and work.poll.is_broken
+
+
 def fail(work: Work, error: Exception) -> None:
     """This is how it ended, unless it has ended."""
+    if isinstance(work, Arrival):
+        work.poll.is_broken = True
     if not work.future.done():
         work.future.set_exception(error)
         with contextlib.suppress(Exception):

@@ -48,8 +48,11 @@ class Envelope(NamedTuple):
 
     def to_document(self) -> dict[str, Any]:
         """As it is kept in the outbox and in `parked`."""
-        fields = zip(self._fields, self, strict=True)
-        return {name: value for name, value in fields if value is not None}
+        document = self._asdict()
+        for name in _MAY_BE_ABSENT:
+            if document[name] is None:
+                del document[name]
+        return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Envelope":
@@ -73,6 +76,9 @@ class Envelope(NamedTuple):
             partition=partition,
             correlation=self.correlation,
         )
+
+
+_MAY_BE_ABSENT = ("traceparent", "on_behalf_of")
 
 
 @lru_cache(1024)
@@ -105,19 +111,19 @@ def envelope(event: Event, value: bytes, event_id: str, now: Context) -> Envelop
     """An event that has no number yet: sequence 0."""
     event_type = event.event_type or ""
     return Envelope(
-        id=event_id,
-        topic=topic_of(event_type),
-        key=event.stream_key,
-        sequence=0,
-        previous=GENESIS,
-        type=event_type,
-        time=timestamp(now.at),
-        value=value,
-        cause=now.cause,
-        correlation=now.correlation,
-        traceparent=now.traceparent,
-        actor=now.actor,
-        on_behalf_of=now.on_behalf_of,
+        event_id,
+        topic_of(event_type),
+        event.stream_key,
+        0,
+        GENESIS,
+        event_type,
+        timestamp(now.at),
+        value,
+        now.cause,
+        now.correlation,
+        now.traceparent,
+        now.actor,
+        now.on_behalf_of,
     )
 
 
@@ -144,43 +150,72 @@ def encode(sealed: Envelope) -> Outgoing:
     return Outgoing(sealed.topic, key, sealed.value, headers)
 
 
-_NEEDED = ("id", "type", "time", "sequence", "previous", "correlationid", "causationid")
+_ATTRIBUTES = (
+    "ce_id",
+    "ce_type",
+    "ce_time",
+    "ce_sequence",
+    "ce_previous",
+    "ce_correlationid",
+    "ce_causationid",
+    "ce_specversion",
+    "ce_source",
+    "ce_partitionkey",
+    "ce_traceparent",
+)
+"""Those that are read; all but the last must be there."""
 
 
 def decode(record: Record) -> Envelope:
     """Read a record's place and identity; its value stays bytes. Raises `Malformed` with a code."""
+    key, *text = _text(record)
+    event_id, kind, time, number, previous, correlation, cause, version, source, of, trace = text
+    faults = (
+        _fault_of_record(record, key),
+        None if all(text[:7]) else "attribute-missing",
+        None if version == "1.0" else "not-a-cloudevent",
+        None if source == "/telar/" + short(record.topic) else "source-wrong",
+        None if topic_of(kind) == record.topic else "type-of-another-topic",
+        None if of == key else "key-differs",
+    )
+    if any(faults):
+        raise Malformed(next(filter(None, faults)))
+    return Envelope(
+        event_id,
+        record.topic,
+        key,
+        _sequence(number),
+        previous,
+        kind,
+        _time(time),
+        record.value or b"",
+        cause,
+        correlation,
+        trace or None,
+    )
+
+
+def _text(record: Record) -> list[str]:
+    """The key and the attributes, empty where there is none: all of them decoded at once."""
+    given = dict(record.headers)
+    raw = [record.key or b"", *[given.get(name) or b"" for name in _ATTRIBUTES]]
     try:
-        text = {name[3:]: raw.decode("ascii") for name, raw in record.headers if name[:3] == "ce_"}
-        key = (record.key or b"").decode("ascii")
+        text = b"\n".join(raw).decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise Malformed("headers-not-text") from None
-    _check_origin(record, text, key)
-    sequence = _sequence(text["sequence"])
+    if len(text) != len(raw):
+        raise Malformed("headers-not-text")
+    return text
+
+
+def _time(text: str) -> str:
     try:
-        at = datetime.fromisoformat(text["time"])
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise Malformed("time-malformed") from None
     if at.tzinfo is None:
         raise Malformed("time-malformed")
-    return Envelope(
-        id=text["id"],
-        topic=record.topic,
-        key=key,
-        sequence=sequence,
-        previous=text["previous"],
-        type=text["type"],
-        time=text["time"],
-        value=record.value or b"",
-        cause=text["causationid"],
-        correlation=text["correlationid"],
-        traceparent=text.get("traceparent"),
-    )
-
-
-def _check_origin(record: Record, text: dict[str, str], key: str) -> None:
-    code = _fault_of_record(record, key) or _fault_of_attributes(text, record.topic, key)
-    if code is not None:
-        raise Malformed(code)
+    return text
 
 
 def _fault_of_record(record: Record, key: str) -> str | None:
@@ -191,18 +226,6 @@ def _fault_of_record(record: Record, key: str) -> str | None:
     if not key:
         return "key-missing"
     return "key-too-long" if len(key) > 200 else None
-
-
-def _fault_of_attributes(text: dict[str, str], topic: str, key: str) -> str | None:
-    if not all(map(text.get, _NEEDED)):
-        return "attribute-missing"
-    if text.get("specversion") != "1.0":
-        return "not-a-cloudevent"
-    if text.get("source") != "/telar/" + short(topic):
-        return "source-wrong"
-    if topic_of(text["type"]) != topic:
-        return "type-of-another-topic"
-    return None if text.get("partitionkey") == key else "key-differs"
 
 
 def _sequence(text: str) -> int:

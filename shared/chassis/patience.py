@@ -67,6 +67,11 @@ class Conversation:
         self._running: asyncio.Future[Any] | None = None
         self.is_over = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step runs."""
+        return self._running is not None and not self._running.done()
+
     async def step(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run one step."""
         if self.is_over:

@@ -12,8 +12,8 @@ from fastapi import Depends, Request, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
+from shared.chassis.batch import state_of
 from shared.chassis.errors import Problem
-from shared.chassis.fold import state_of
 from shared.chassis.ports import Store
 from shared.chassis.strict import plain
 from shared.model import Aggregate, Context, Require, Unknown

@@ -1,7 +1,7 @@
 """Intents that wait for the writer, and how many of them it takes at once."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from shared.chassis.work import Arrival, Work
 
@@ -20,8 +20,8 @@ class Queue:
         self._arrivals: deque[Work] = deque()
         self.most = MOST_INTENTS
 
-    def __bool__(self) -> bool:
-        return bool(self._commands or self._arrivals)
+    def __len__(self) -> int:
+        return len(self._commands) + len(self._arrivals)
 
     def works(self) -> list[Work]:
         """All that wait."""
@@ -45,6 +45,11 @@ class Queue:
         commands = min(len(self._commands), self.most - arrivals)
         works = [self._commands.popleft() for _ in range(commands)]
         return works + [self._arrivals.popleft() for _ in range(arrivals)]
+
+    def put_back(self, works: Sequence[Work]) -> None:
+        """Let these wait again, before all others."""
+        for work in reversed(works):
+            (self._arrivals if isinstance(work, Arrival) else self._commands).appendleft(work)
 
     def was_quick(self, works: list[Work]) -> None:
         """This batch took little of the time that it is given."""

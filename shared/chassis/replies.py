@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
+from shared.chassis.batch import Ref
 from shared.chassis.errors import Problem
-from shared.chassis.fold import Ref, Scope
+from shared.chassis.fold import Scope
 from shared.chassis.ports import Document
 from shared.model import Refused
 

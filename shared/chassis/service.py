@@ -67,8 +67,7 @@ class Service:
         settings = self.settings()
         logging.configure(self.name, settings.log_format)
         app = self.app(settings)
-        gc.collect()
-        gc.freeze()  # what is there now stays: to look through it again is a sixth of all time
+        settle_collector()
         uvicorn.run(
             app,
             host=settings.host,
@@ -198,3 +197,14 @@ def _kafka(settings: ServiceSettings) -> Bus:
     from shared.chassis.kafka import KafkaBus  # noqa: PLC0415  not needed for OpenAPI or tests
 
     return KafkaBus(settings.kafka, settings.replication)
+
+
+def settle_collector() -> None:
+    """Spare Python's collector what is in vain: at its defaults it took a quarter of all time.
+
+    What is there now stays. What comes later is nearly all freed without it, since little of it
+    refers to itself: it looks every 20,000 objects, not every 700.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)

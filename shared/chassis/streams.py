@@ -58,7 +58,7 @@ def place(stream: Document, topic: str, sequence: int, digest: str) -> Document:
 def number(stream: Document, event: Envelope) -> tuple[Document, Envelope]:
     """Give an own event the next place of its stream."""
     sequence, digest = head(stream, event.topic)
-    numbered = event._replace(sequence=sequence + 1, previous=digest)
+    numbered = Envelope(*event[:3], sequence + 1, digest, *event[5:])  # a third of `_replace`
     return take_over(stream, event.topic, numbered.sequence, numbered.digest), numbered
 
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from shared.chassis import logging, metrics, parking, streams
+from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope, short
 from shared.chassis.errors import Malformed, Problem
-from shared.chassis.fold import Missing, Ref, Scope, refs_of, run, stream_at, stream_ref
+from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
 from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
@@ -121,12 +122,14 @@ class CommandWork(Answered):
 
 @dataclass
 class Poll:
-    """The records of one poll: what of each partition is not yet written."""
+    """What one consumer has read, poll after poll: what of each partition is not yet written."""
 
     pending: dict[Place, set[int]] = field(default_factory=dict)
     last: dict[Place, int] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     """Asking for it costs as much as making a future: Python asks the kernel who it is."""
+    is_broken: bool = False
+    """One of these could not be written: what comes after it is read again, and so is it."""
 
     def add(self, place: Place, offset: int) -> None:
         """One more to be written."""
@@ -137,9 +140,9 @@ class Poll:
         """Where to go on once `done` is written too."""
         return min(self.pending[place] - done, default=self.last[place] + 1)
 
-    def forget(self, place: Place, offset: int) -> None:
-        """This one is written."""
-        self.pending[place].discard(offset)
+    def forget(self, place: Place, written: set[int]) -> None:
+        """These are written."""
+        self.pending[place] -= written
 
 
 class Arrival(Work):

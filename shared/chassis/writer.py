@@ -3,6 +3,7 @@
     commands ─┐
     events   ─┼─> up to 500 intents ─> load ─> fold ─> write ─> commit ─> answer, then publish
     deadlines ┘                         ^ missing? load more, fold again
+                                        next: load ─> fold, and write once this is committed
 
 A refused intent drops out with its own answer; the others go on. A conflict with another replica
 runs the batch again; what named the contended document then goes alone, and where another process
@@ -12,13 +13,13 @@ stays in its way it waits aside, for as long as a batch may take, while the othe
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 
-from shared.chassis import logging, metrics
+from shared.chassis import metrics
+from shared.chassis.batch import Batch, Ref
 from shared.chassis.breaker import Breaker, BreakerOpen, tried
 from shared.chassis.clock import Clock
 from shared.chassis.contention import (
@@ -29,44 +30,37 @@ from shared.chassis.contention import (
     fail_all,
     in_place,
     is_one,
+    is_read_again,
     parted,
     pause,
     with_later,
     without_culprits,
 )
+from shared.chassis.draft import Ahead, Draft, drafted
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem, Unavailable
-from shared.chassis.fold import (
-    BATCH_BYTES,
-    Batch,
-    Missing,
-    Ref,
-    Scope,
-    by_collection,
-    in_order,
-)
 from shared.chassis.outbox import outbox_document
 from shared.chassis.ports import (
     Conflict,
     Document,
     OutcomeUnknown,
+    Place,
     Put,
     Store,
     StoreError,
     StoreUnavailable,
-    Transaction,
     UniqueViolated,
     Write,
+    place_id,
 )
-from shared.chassis.queue import Queue
-from shared.chassis.work import Arrival, Work
+from shared.chassis.queue import MOST_INTENTS, Queue
+from shared.chassis.work import Arrival, Poll, Work
 from shared.model import Handlers, Refused
-
-MOST_FOLDING = 1.0
-"""Seconds after which a batch is closed, so that the rest does not wait for it."""
 
 PATIENCE = 8.0
 """Seconds for which an intent is tried again before its caller is told to come back."""
+
+Moved = tuple[Poll, set[int]]
 
 Offer = Callable[[Document, list[Envelope]], None]
 
@@ -80,6 +74,8 @@ class Writer:
         self.store, self.clock, self.handlers, self.offer = store, clock, handlers, offer
         self._queue = Queue()
         self._aside = Aside()
+        self._ahead = Ahead(store, handlers)
+        self._under_way: Batch | None = None
         self._bell = asyncio.Event()
         self._breaker = Breaker()
         self._sent: list[Work] = []
@@ -88,6 +84,7 @@ class Writer:
     def submit(self, works: Iterable[Work]) -> None:
         """Queue intents, in order; each one's future tells how it ended."""
         self._queue.add(works)
+        self._draft_next(least=MOST_INTENTS)
         self._bell.set()
 
     def withdraw(self, works: Iterable[Work]) -> None:
@@ -96,12 +93,16 @@ class Writer:
 
     async def run(self) -> None:
         """Commit batch after batch until `stop`, and then what still waits."""
-        loop = asyncio.get_running_loop()
         while True:
-            for group in self._aside.ready():
-                await self._settle(group)
-            if self._queue:
-                await self._settle(Group(self._queue.take(), loop.time() + PATIENCE))
+            begun = await self._ahead.take()
+            if begun is None:
+                for group in self._aside.ready():
+                    await self._settle(group)
+                begun = await self._ahead.take()
+            if begun is not None:
+                await self._settle(*begun)
+            elif self._queue:
+                await self._settle(self._next())
             elif self._stopping and not self._aside.works():
                 return
             else:
@@ -120,16 +121,23 @@ class Writer:
 
     def abandon(self) -> None:
         """The deadline is over: what still waits is not written."""
-        for work in [*self._queue.works(), *self._aside.works()]:
+        for work in [*self._ahead.drop(), *self._queue.works(), *self._aside.works()]:
             fail(work, Unavailable("not-ready"))
 
-    async def _settle(self, group: Group) -> None:
+    def _next(self) -> Group:
+        return Group(self._queue.take(), asyncio.get_running_loop().time() + PATIENCE)
+
+    async def _settle(self, group: Group, draft: Draft | None = None) -> None:
         """Commit these, in as many transactions as it takes; what isn't put aside is answered."""
-        works, started = group.works, time.monotonic()
+        if again := [work for work in group.works if is_read_again(work)]:
+            fail_all(again, Unavailable("not-ready"))
+            group.works = [work for work in group.works if not work.future.done()]
+            draft = None
+        works, loop = group.works, asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(group.until):
-                await self._commit_all(group)
-            if time.monotonic() - started < PATIENCE / 4:
+                await self._commit_all(group, draft)
+            if group.until - loop.time() > PATIENCE * 3 / 4:
                 self._queue.was_quick(works)
         except (TimeoutError, OutcomeUnknown) as error:
             self._queue.took_too_long(works)  # or the same would be tried for ever
@@ -142,14 +150,16 @@ class Writer:
             log.exception("batch.failed", intents=len(works))
             fail_all(works, error)
 
-    async def _commit_all(self, group: Group) -> None:
+    async def _commit_all(self, group: Group, draft: Draft | None) -> None:
         groups, tries = deque([group.works]), group.tries
         seen: dict[Ref, int | None] = {}
         while groups:
             works = groups.popleft()
             try:
-                parts = [await self._commit(works, seen)]
-                tries = 0
+                now = draft or await drafted(self.store, self.handlers, works)
+                draft, seen = None, {ref: cell.was for ref, cell in now.batch.cells.items()}
+                await self._commit(now, is_last=not (groups or now.left))
+                parts, tries = [now.left], 0
             except (Conflict, StoreUnavailable) as error:
                 metrics.CONFLICTS.inc()
                 self._sent = []
@@ -168,124 +178,76 @@ class Writer:
                 parts = without_culprits(works, error)
             groups.extendleft(part for part in reversed(parts) if part)
 
-    async def _commit(self, works: list[Work], seen: dict[Ref, int | None]) -> list[Work]:
-        """One transaction. Returns the intents that did not fit into it."""
-        started = time.perf_counter()
-        batch = Batch(self.handlers)
-        async with self.store.transaction() as transaction:
-            outcomes, left = await self._fold(transaction, batch, works)
-            seen.clear()
-            seen.update({ref: cell.was for ref, cell in batch.cells.items()})
-            done = [work for work in works if work in outcomes]
-            attempts = tried(outcomes)
-            self._breaker.judge(attempts)
-            document = outbox_document(batch.published, self.clock.now())
-            written = [work for work in done if not isinstance(outcomes[work], Exception)]
-            writes = [*batch.writes(), *_offsets(written)]
-            if document is not None:
-                writes.append(Put("outbox", document))
-            if writes:
-                await transaction.write(writes)
-                self._sent = done
-                await transaction.commit()
+    async def _commit(self, draft: Draft, *, is_last: bool) -> None:
+        """One transaction; beside its commit the next batch is drafted."""
+        batch, outcomes, done = draft.batch, draft.outcomes, draft.done
+        attempts = tried(outcomes)
+        self._breaker.judge(attempts)
+        document = outbox_document(batch.published, self.clock.now())
+        written = [work for work in done if not isinstance(outcomes[work], Exception)]
+        moved = _moved(written)
+        writes = [*batch.writes(), *(_offset(place, *one) for place, one in moved.items())]
+        if document is not None:
+            writes.append(Put("outbox", document))
+        if writes:
+            async with self.store.transaction() as transaction:
+                with self._drafting(batch, is_last=is_last):
+                    await transaction.write(writes)
+                    self._sent = done
+                    self._draft_next(least=1)
+                    await transaction.commit()
                 self._sent = []
-        _forget(written)
+        for place, (poll, offsets) in moved.items():
+            poll.forget(place, offsets)
         self._breaker.keep(attempts)
         for (counter, labels), times in Counter(batch.counted).items():
             counter.labels(*labels).inc(times)
         if document is not None:
             self.offer(document, batch.published)
-        self._answer(done, outcomes, started)
-        return left
+        self._answer(draft)
 
-    def _answer(self, done: list[Work], outcomes: dict[Work, Any], started: float) -> None:
-        metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
-        metrics.BATCH_INTENTS.observe(len(done))
-        for kind, count in Counter(map(type, done)).items():
+    @contextmanager
+    def _drafting(self, batch: Batch, *, is_last: bool) -> Iterator[None]:
+        """Draft the next batch beside this; if this fails, its intents wait again."""
+        self._under_way = batch if is_last and not self._aside.works() else None
+        self._draft_next(least=MOST_INTENTS)
+        try:
+            yield
+        except BaseException:
+            self._queue.put_back(self._ahead.drop())
+            raise
+        finally:
+            self._under_way = None
+
+    def _draft_next(self, *, least: int) -> None:
+        """Draft what waits, on what is under way, if there are so many."""
+        if self._under_way is None or self._ahead.is_begun:
+            return
+        if len(self._queue) >= min(least, self._queue.most):
+            self._ahead.begin(self._next(), self._under_way)
+
+    def _answer(self, draft: Draft) -> None:
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - draft.began)
+        metrics.BATCH_INTENTS.observe(len(draft.outcomes))
+        for kind, count in Counter(map(type, draft.outcomes)).items():
             metrics.INTENTS.labels(kind.__name__).inc(count)
-        for work in done:
-            outcome = outcomes[work]
+        for work, outcome in draft.outcomes.items():
             if isinstance(outcome, Exception):
                 fail(work, outcome)
             elif not work.future.done():
                 work.future.set_result(outcome)
 
-    async def _fold(
-        self, transaction: Transaction, batch: Batch, works: list[Work]
-    ) -> tuple[dict[Work, Any], list[Work]]:
-        missing = {ref for work in works for ref in self._first(work)}
-        while True:
-            if missing:
-                refs = in_order(missing)
-                batch.add(refs, await transaction.load(by_collection(refs)))
-                batch.reset()
-            outcomes, missing, left = self._pass(batch, works)
-            if not missing:
-                return outcomes, left
 
-    def _first(self, work: Work) -> Sequence[Ref]:
-        return work.plan(self.handlers) if isinstance(work, Arrival) else work.wanted()
-
-    def _pass(
-        self, batch: Batch, works: list[Work]
-    ) -> tuple[dict[Work, Any], set[Ref], list[Work]]:
-        """Fold each intent once; collect what any of them still misses."""
-        outcomes: dict[Work, Any] = {}
-        missing: set[Ref] = set()
-        until = time.perf_counter() + MOST_FOLDING
-        for number, work in enumerate(works):
-            if outcomes and (batch.bytes > BATCH_BYTES or time.perf_counter() > until):
-                return outcomes, missing, works[number:]
-            try:
-                outcomes[work] = fold_one(batch, work)
-            except Missing as more:
-                missing |= more.refs
-        return outcomes, missing, []
-
-
-def fold_one(batch: Batch, work: Work) -> Any:
-    """Fold one intent into the batch, whole or not at all; an exception is its outcome."""
-    scope = Scope(batch)
-    with logging.Inside(work.about):
-        try:
-            outcome = work.fold(scope)
-            scope.close()
-        except Missing:
-            raise
-        except Exception as error:
-            scope = Scope(batch)
-            try:
-                outcome = work.failed(scope, error)
-                scope.close()
-            except Missing:
-                raise
-            except Exception as final:
-                return final
-        finally:
-            work.named.update(scope.named, scope.values)
-        return outcome
-
-
-def _forget(written: list[Work]) -> None:
-    """What a poll still has to write is without these."""
+def _moved(written: list[Work]) -> dict[Place, Moved]:
+    """What these arrivals have moved, by partition: who reads it, and their offsets."""
+    moved: dict[Place, Moved] = {}
     for work in written:
         if isinstance(work, Arrival):
-            work.poll.forget(work.place, work.record.offset)
+            moved.setdefault(work.place, (work.poll, set()))[1].add(work.record.offset)
+    return moved
 
 
-def _offsets(done: list[Work]) -> list[Write]:
-    """The next offset of each partition that these arrivals move."""
-    arrived: dict[tuple[str, int], set[int]] = {}
-    polls = {}
-    for work in done:
-        if isinstance(work, Arrival):
-            arrived.setdefault(work.place, set()).add(work.record.offset)
-            polls[work.place] = work.poll
-    return [
-        Put(
-            "offsets",
-            {"_id": f"{place[0]}/{place[1]}", "next": polls[place].next_offset(place, offsets)},
-            versioned=False,
-        )
-        for place, offsets in arrived.items()
-    ]
+def _offset(place: Place, poll: Poll, offsets: set[int]) -> Write:
+    """Where this partition is read on once these are written."""
+    document = {"_id": place_id(place), "next": poll.next_offset(place, offsets)}
+    return Put("offsets", document, versioned=False)

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from shared.chassis import streams
+from shared.chassis.batch import state_of
 from shared.chassis.clock import Clock
 from shared.chassis.envelope import GENESIS, decode, encode, encode_value, envelope
-from shared.chassis.fold import state_of
 from shared.chassis.memory import MemoryStore
 from shared.chassis.ports import Record
 from shared.chassis.replies import Idempotency, Stored

@@ -30,6 +30,12 @@ class MemoryStore:
         self._indexes: dict[tuple[str, str], Index] = {}
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[MemoryTransaction]:
+        """Reads of one instant: a transaction in which nothing is written."""
+        async with self.transaction() as transaction:
+            yield transaction
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
         """A transaction; leaving without `commit` undoes it."""
         transaction = self.transactions(self)

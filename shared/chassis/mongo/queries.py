@@ -7,6 +7,11 @@ from shared.chassis.ports import Conflict, Document, Drop, Index, StoreError, Un
 
 Query = dict[str, Any]
 
+LISTS = {"delete": "deletes", "update": "updates", "insert": "documents"}
+"""What a command calls the list of what it is to do."""
+
+_VERBS = list(LISTS)
+
 WRITE_CONFLICT, NAMESPACE_EXISTS = 112, 48
 _DUPLICATE_KEY = 11000
 
@@ -80,9 +85,26 @@ def bulks(writes: Sequence[Write]) -> dict[str, list[Write]]:
 
 def _rank(write: Write) -> int:
     """Drops first, since they free entries of unique indexes."""
+    return _VERBS.index(verb(write))
+
+
+def verb(write: Write) -> str:
+    """The command that does it."""
     if isinstance(write, Drop):
-        return 0
-    return 1 if write.was is not None or not write.versioned else 2
+        return "delete"
+    return "update" if write.was is not None or not write.versioned else "insert"
+
+
+def operation(write: Write) -> Document:
+    """It as one of the list that the command takes."""
+    if isinstance(write, Drop):
+        return {"q": {"_id": write.id, "version": write.was}, "limit": 1}
+    document = write.document
+    if not write.versioned:
+        return {"q": {"_id": document["_id"]}, "u": document, "upsert": True}
+    if write.was is None:
+        return document
+    return {"q": {"_id": document["_id"], "version": write.was}, "u": document}
 
 
 def refused(staged: Sequence[Write], failed: Document) -> StoreError:

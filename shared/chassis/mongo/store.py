@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 
 from shared.chassis.mongo import queries
 from shared.chassis.mongo.meaning import translated
-from shared.chassis.mongo.transaction import MongoTransaction
+from shared.chassis.mongo.transaction import MongoSnapshot, MongoTransaction
 from shared.chassis.patience import Aside, in_thread
 from shared.chassis.ports import Document, Index, Instant
 
@@ -43,6 +43,19 @@ class MongoStore:
         self._database = self._client[database]
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"transaction-{database}")
         self._endings = Aside()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["MongoSnapshot"]:
+        """Reads of one instant, outside of any transaction."""
+        session = self._client.delegate.start_session(snapshot=True)
+        snapshot = MongoSnapshot(session, self._database.delegate, self._threads)
+        try:
+            yield snapshot
+        finally:
+            if snapshot.is_busy:  # the caller went away
+                self._endings.start(snapshot.end())
+            else:
+                session.end_session()  # here it asks nobody
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MongoTransaction"]:

@@ -6,68 +6,76 @@ change threads, there and back, for every call of a step.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Any
+from itertools import groupby
 
 import bson
 from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from shared.chassis.mongo import queries
 from shared.chassis.mongo.meaning import meaning, translated
 from shared.chassis.patience import Conversation
-from shared.chassis.ports import Conflict, Document, Drop, Loaded, OutcomeUnknown, Put, Write
+from shared.chassis.ports import Conflict, Document, Loaded, OutcomeUnknown, Write
 
 COMMIT_DEADLINE = 5.0
 """Seconds for which a commit without an answer is sent again."""
 
 _COMMIT_AGAIN = 0.1
 
-Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne
-Bulk = tuple[str, Sequence[Write], list[Operation]]
-"""What goes to one collection, as the core says it and as PyMongo does."""
+_MOST_BYTES = 16 * 1024 * 1024
+"""Of one command, a third of what the server takes."""
 
 
-class MongoTransaction:
-    """One server transaction. After any error it is over: the server has aborted it."""
+class Staged:
+    """Writes of one kind to one collection, as the core says them and as the command takes them."""
+
+    def __init__(self, verb: str) -> None:
+        self.writes: list[Write] = []
+        self._verb = verb
+        self._encoded: list[RawBSONDocument] = []
+
+    def add(self, write: Write, encoded: bytes) -> None:
+        """One more."""
+        self.writes.append(write)
+        self._encoded.append(RawBSONDocument(encoded))
+
+    @property
+    def collection(self) -> str:
+        """Where they go."""
+        return self.writes[0].collection
+
+    @property
+    def command(self) -> Document:
+        """What does them."""
+        return {self._verb: self.collection, queries.LISTS[self._verb]: self._encoded}
+
+
+class MongoSnapshot:
+    """Reads of one instant, by a session that fixes it at the first."""
 
     def __init__(
         self, session: ClientSession, database: Database[Document], threads: Executor
     ) -> None:
         self._session, self._database = session, database
         self._conversation = Conversation(threads)  # a session is not safe for two at a time
-        self._held: dict[tuple[str, str], int | None] = {}
-        self.is_committed = False
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
-        """The documents that exist among these ids, from one snapshot."""
+        """The documents that exist among these ids."""
         return await self._conversation.step(self._load, wanted)
 
-    async def write(self, writes: Sequence[Write]) -> None:
-        """Stage these; each document at most once."""
-        bulks = [
-            (name, staged, [self._operation(write) for write in staged])
-            for name, staged in queries.bulks(writes).items()
-        ]
-        await self._conversation.step(self._write, bulks)
-
-    async def commit(self) -> None:
-        """Make it so."""
-        try:
-            async with asyncio.timeout(COMMIT_DEADLINE):
-                await self._conversation.step(self._commit)
-        except TimeoutError:
-            raise OutcomeUnknown("no answer to the commit") from None
-        self._conversation.is_over = self.is_committed = True
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread still uses the session."""
+        return self._conversation.is_busy
 
     async def end(self) -> None:
-        """Abort what was not committed, once nothing uses the session any more."""
+        """Let go of the session, once nothing uses it any more; a transaction is aborted."""
         await self._conversation.finish(self._end)
 
     def _end(self) -> None:
@@ -76,11 +84,7 @@ class MongoTransaction:
 
     def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         with translated():
-            loaded = {name: self._among(name, ids) for name, ids in wanted.items()}
-        for name, documents in loaded.items():
-            for doc_id, document in documents.items():
-                self._held[name, doc_id] = document.get("version")
-        return loaded
+            return {name: self._among(name, ids) for name, ids in wanted.items()}
 
     def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
         collection = self._database[name]
@@ -91,41 +95,34 @@ class MongoTransaction:
         found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
         return {document["_id"]: document for document in found.to_list()}
 
-    def _write(self, bulks: Sequence[Bulk]) -> None:
-        for name, staged, operations in bulks:
-            self._bulk(name, staged, operations)
 
-    def _bulk(self, name: str, staged: Sequence[Write], operations: list[Operation]) -> None:
+class MongoTransaction(MongoSnapshot):
+    """One server transaction. After any error it is over: the server has aborted it."""
+
+    is_committed = False
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Stage these; each document at most once."""
+        staged = [one for part in queries.bulks(writes).values() for one in _commands(part)]
+        await self._conversation.step(self._write, staged)
+
+    async def commit(self) -> None:
+        """Make it so."""
         try:
-            with translated(BulkWriteError):
-                done = self._database[name].bulk_write(operations, session=self._session)
-        except BulkWriteError as error:
-            failed = error.details["writeErrors"]
-            raise (queries.refused(staged, failed[0]) if failed else meaning(error)) from None
-        changed = done.matched_count + done.upserted_count + done.deleted_count
-        if done.inserted_count + changed != len(staged):
-            # A version that is not there matches nothing, which is no error to the server.
-            raise Conflict(f"{name}: another version than the one loaded")
+            async with asyncio.timeout(COMMIT_DEADLINE):
+                await self._conversation.step(self._commit)
+        except TimeoutError:
+            raise OutcomeUnknown("no answer to the commit") from None
+        self._conversation.is_over = self.is_committed = True
 
-    def _operation(self, write: Write) -> Operation:
-        if isinstance(write, Drop):
-            return DeleteOne(self._where(write.collection, write.id, write.was))
-        document = _encoded(write)
-        doc_id = write.document["_id"]
-        if not write.versioned:
-            return ReplaceOne({"_id": doc_id}, document, upsert=True)
-        if write.was is None:
-            return InsertOne(document)
-        return ReplaceOne(self._where(write.collection, doc_id, write.was), document)
-
-    def _where(self, collection: str, doc_id: str, was: int) -> Document:
-        """By `_id` alone, at half the cost, what this transaction has read in that version.
-
-        Its snapshot holds it: a write of somebody else since then is a conflict by itself.
-        """
-        if self._held.get((collection, doc_id)) == was:
-            return {"_id": doc_id}
-        return {"_id": doc_id, "version": was}
+    def _write(self, staged: Sequence[Staged]) -> None:
+        for one in staged:
+            with translated():
+                done = self._database.command(one.command, session=self._session)
+            if failed := done.get("writeErrors"):
+                raise queries.refused(one.writes, failed[0])
+            if done["n"] != len(one.writes):  # to match nothing is no error to the server
+                raise Conflict(f"{one.collection}: another version than the one loaded")
 
     def _commit(self) -> None:
         while True:
@@ -142,10 +139,24 @@ class MongoTransaction:
                 return
 
 
-def _encoded(put: Put) -> RawBSONDocument:
+def _commands(writes: Sequence[Write]) -> Iterator[Staged]:
+    """The commands that stage these writes of one collection: a kind, and so many bytes, each."""
+    for verb, those in groupby(writes, queries.verb):
+        staged, size = Staged(verb), 0
+        for write in those:
+            encoded = _encoded(write)
+            if size and size + len(encoded) > _MOST_BYTES:
+                yield staged
+                staged, size = Staged(verb), 0
+            staged.add(write, encoded)
+            size += len(encoded)
+        yield staged
+
+
+def _encoded(write: Write) -> bytes:
     """Encoded once, and checked on the way: a name with a dot would be read as a path."""
     try:
-        return RawBSONDocument(bson.encode(put.document, check_keys=True))
+        return bson.encode(queries.operation(write), check_keys=True)
     except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
         problem = type(error).__name__  # its text may show the value
-        raise ValueError(f"{put.collection}: cannot be stored ({problem})") from None
+        raise ValueError(f"{write.collection}: cannot be stored ({problem})") from None

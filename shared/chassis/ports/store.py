@@ -43,12 +43,16 @@ Loaded = dict[str, dict[str, Document]]
 """Documents by collection and id."""
 
 
-class Transaction(Protocol):
-    """Snapshot reads and majority writes that become visible together, or not at all."""
+class Snapshot(Protocol):
+    """The store as it was when something was first read from this."""
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         """The documents that exist among these ids, one round trip a collection."""
         ...
+
+
+class Transaction(Snapshot, Protocol):
+    """Snapshot reads and majority writes that become visible together, or not at all."""
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these writes, one round trip a collection. Raises `Conflict`, `UniqueViolated`."""
@@ -84,6 +88,10 @@ class Index:
 
 class Store(Protocol):
     """One service's database."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Reads of one instant, and nothing written."""
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction; leaving without `commit` undoes it."""

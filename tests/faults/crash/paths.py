@@ -9,14 +9,19 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
+from shared.chassis import draft, writer
+from shared.chassis.draft import Draft
 from shared.chassis.heads import Announcer
+from shared.chassis.ports import Store
 from shared.chassis.repair import Repair
 from shared.chassis.runtime import Runtime
 from shared.chassis.tail import Tail
 from shared.chassis.work import Work
 from shared.chassis.writer import Writer
+from shared.model import Handlers
 
 LOOPS = {
     "writer": "conflict",
@@ -102,16 +107,22 @@ def follow() -> None:
     """Tell the paths apart that share a loop, in this process."""
     for (owner, name), path in PARTS.items():
         _serve(owner, name, path)
-    commit = Writer._commit
+    fold, commit = draft.drafted, Writer._commit
 
-    async def kinds(self: Writer, works: list[Work], seen: Any) -> Any:
-        with serving(*{_kind(work) for work in works}):
-            return await commit(self, works, seen)
+    async def folded(store: Store, handlers: Handlers, works: list[Work], *more: Any) -> Draft:
+        with serving(*map(_kind, works)):
+            return await fold(store, handlers, works, *more)
 
-    replace(Writer, "_commit", kinds)
+    async def committed(self: Writer, folded: Draft, *, is_last: bool) -> None:
+        with serving(*map(_kind, folded.works)):
+            await commit(self, folded, is_last=is_last)
+
+    replace(draft, "drafted", folded)
+    replace(writer, "drafted", folded)
+    replace(Writer, "_commit", committed)
 
 
-def replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+def replace(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> None:
     """Put another function in the place of one that is there."""
     assert name in vars(owner), f"{owner.__name__}.{name} is gone"
     setattr(owner, name, function)

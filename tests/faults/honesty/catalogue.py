@@ -20,21 +20,18 @@ _RESET = """\
 """
 
 _COMMIT = """\
-            if writes:
+        if writes:
+            async with self.store.transaction() as transaction:
                 await transaction.write(writes)
                 self._sent = done
-                await transaction.commit()
+                with self._drafting(batch, is_last=is_last):
+                    await transaction.commit()
                 self._sent = []
 """
 _OFFER = """\
         if document is not None:
             self.offer(document, batch.published)
 """
-_EARLY = """\
-            if document is not None:
-                self.offer(document, batch.published)
-"""
-
 PATCHES = (
     Patch(
         "position-check-off",
@@ -55,12 +52,13 @@ PATCHES = (
                 _WRITER,
                 _COMMIT,
                 """\
-            if writes:
+        if writes:
+            async with self.store.transaction() as transaction:
                 await transaction.write([one for one in writes if one.collection != "streams"])
                 await transaction.commit()
-                async with self.store.transaction() as later:
-                    await later.write([one for one in writes if one.collection == "streams"])
-                    await later.commit()
+            async with self.store.transaction() as later:
+                await later.write([one for one in writes if one.collection == "streams"])
+                await later.commit()
 """,
             ),
         ),
@@ -68,7 +66,7 @@ PATCHES = (
     Patch(
         "publishing-before-commit",
         "ghosts",
-        ((_WRITER, _OFFER, ""), (_WRITER, _COMMIT, _EARLY + _COMMIT)),
+        ((_WRITER, _OFFER, ""), (_WRITER, _COMMIT, _OFFER + _COMMIT)),
     ),
     Patch(
         "unset-before-the-acknowledgement",
@@ -95,10 +93,10 @@ PATCHES = (
         (
             (
                 _WRITER,
-                "        batch = Batch(self.handlers)\n",
+                "        attempts = tried(outcomes)\n",
                 """\
-        batch = Batch(self.handlers)
-        if ahead := _offsets([work for work in works if isinstance(work, Arrival)]):
+        attempts = tried(outcomes)
+        if ahead := [_offset(place, *one) for place, one in _moved(draft.works).items()]:
             async with self.store.transaction() as first:
                 await first.write(ahead)
                 await first.commit()
@@ -161,8 +159,8 @@ PATCHES = (
         (
             (
                 _FOLD,
-                "        for ref in in_order(self.named) if changed else ():\n",
-                "        for ref in ():\n",
+                "in in_order(self.named - self.values.keys()) if changed else ():\n",
+                "in ():\n",
             ),
         ),
     ),

@@ -15,8 +15,9 @@ from services.gateway.handlers import (
     record,
 )
 from services.gateway.routes import StateCounts
+from shared.chassis.batch import Batch, Missing
 from shared.chassis.envelope import encode, encode_value, envelope, short
-from shared.chassis.fold import Batch, Missing, Scope, run
+from shared.chassis.fold import Scope, run
 from shared.chassis.streams import fresh as fresh_stream
 from shared.chassis.streams import number
 from shared.events import enrollment, grants, trade, training
