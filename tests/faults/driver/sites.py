@@ -62,8 +62,9 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
 
 BLOCKING: dict[type[Any], tuple[str, ...]] = {
     ClientSession: ("commit_transaction", "end_session"),
-    Collection: ("bulk_write", "find_one"),
+    Collection: ("find_one",),
     Cursor: ("to_list",),
+    Database: ("command",),
 }
 """What is called in a thread of the core."""
 

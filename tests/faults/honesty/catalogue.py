@@ -22,9 +22,10 @@ _RESET = """\
 _COMMIT = """\
         if writes:
             async with self.store.transaction() as transaction:
-                await transaction.write(writes)
-                self._sent = done
                 with self._drafting(batch, is_last=is_last):
+                    await transaction.write(writes)
+                    self._sent = done
+                    self._draft_next(least=1)
                     await transaction.commit()
                 self._sent = []
 """
