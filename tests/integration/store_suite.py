@@ -194,6 +194,21 @@ class WriteSuite:
         await save(store, new("ana"), new("eva"))
         assert await store.count("people", {}, "email") == 0
 
+    async def test_a_snapshot_reads_one_instant_and_stands_in_nobodys_way(
+        self, store: Store
+    ) -> None:
+        await save(store, new("ana"), new("a1", "awards"))
+        async with store.snapshot() as snapshot:
+            found = await snapshot.load({"people": ["ana"]})
+            await save(store, newer("ana", 1), newer("a1", 1, "awards"), new("eva"))
+            found |= await snapshot.load({"awards": ["a1"], "people": ["ana", "eva"]})
+        assert found == {
+            "people": {"ana": {"_id": "ana", "version": 1}},
+            "awards": {"a1": {"_id": "a1", "version": 1}},
+        }
+        async with store.snapshot() as later:
+            assert (await later.load({"people": ["ana"]}))["people"]["ana"]["version"] == 2
+
     async def test_a_transaction_reads_one_instant_and_its_own_writes(self, store: Store) -> None:
         await save(store, new("ana", n=1), new("a1", "awards", n=1))
         async with store.transaction() as transaction:

@@ -187,3 +187,15 @@ async def test_a_stop_with_the_server_gone_takes_moments(servers: Servers, datab
         assert time.monotonic() - started < 3
     finally:
         await asyncio.to_thread(servers.start_mongo)
+
+
+async def test_a_snapshot_that_is_older_than_a_collection_is_taken_again(store: MongoStore) -> None:
+    await save(store, new("ana"))
+    async with store.snapshot() as snapshot:
+        await snapshot.load({"people": ["ana"]})
+        await store.ensure(["later"], [])
+        await save(store, new("eva", "later"))
+        with pytest.raises(Conflict, match="OperationFailure"):
+            await snapshot.load({"later": ["eva"]})
+    async with store.snapshot() as snapshot:
+        assert "eva" in (await snapshot.load({"later": ["eva"]}))["later"]

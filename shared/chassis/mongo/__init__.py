@@ -3,6 +3,7 @@
 PyMongo says                              the core hears
 ----------------------------------------  ----------------------------------
 TransientTransactionError, WriteConflict  Conflict: run it again
+SnapshotUnavailable, SnapshotTooOld       Conflict: the next snapshot is younger
 duplicate `_id`, no such version          Conflict: somebody was first
 duplicate in another unique index         UniqueViolated, with the document
 UnknownTransactionCommitResult            (the commit alone, again) OutcomeUnknown

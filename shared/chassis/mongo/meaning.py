@@ -27,8 +27,8 @@ def translated(*but: type[PyMongoError]) -> Iterator[None]:
 def meaning(error: PyMongoError) -> StoreError:
     """Never its text, which may show values of a document."""
     name, code = type(error).__name__, getattr(error, "code", None)
-    if isinstance(error, _NO_ANSWER):
+    if isinstance(error, _NO_ANSWER) or code == queries.NO_MAJORITY_YET:
         return StoreUnavailable(name)
-    if error.has_error_label("TransientTransactionError") or code == queries.WRITE_CONFLICT:
+    if error.has_error_label("TransientTransactionError") or code in queries.RUN_AGAIN:
         return Conflict(name)
     return StoreError(f"{name} {code}")

@@ -12,7 +12,10 @@ LISTS = {"delete": "deletes", "update": "updates", "insert": "documents"}
 
 _VERBS = list(LISTS)
 
-WRITE_CONFLICT, NAMESPACE_EXISTS = 112, 48
+WRITE_CONFLICT, NAMESPACE_EXISTS, NO_MAJORITY_YET = 112, 48, 134
+RUN_AGAIN = {WRITE_CONFLICT, 239, 246}
+"""Also where a snapshot is too old, or older than a collection that is read from it."""
+
 _DUPLICATE_KEY = 11000
 
 

@@ -151,6 +151,7 @@ BREAKAGES = [
     (store_with(WithoutConflicts), "test_a_moved_instant_is_in_the_way_of_who_read_it_before"),
     (store_with(WithoutVersions), "test_a_key_that_is_there_already_is_a_conflict"),
     (store_with(WithoutSnapshot), "test_a_transaction_reads_one_instant_and_its_own_writes"),
+    (store_with(WithoutSnapshot), "test_a_snapshot_reads_one_instant_and_stands_in_nobodys_way"),
     (store_with(WithoutUnique), "test_a_unique_index_names_the_document_that_it_refused"),
     (store_with(WithoutNaming), "test_a_unique_index_names_the_document_that_it_refused"),
     (store_with(Dirty), "test_writes_are_seen_together_and_only_once_committed"),
