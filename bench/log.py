@@ -45,6 +45,8 @@ async def delete(kafka: str, *topics: str) -> None:
     """Drop topics: the next round shall find as little as this one did."""
     async with _admin(kafka) as admin:
         await admin.delete_topics([name for name in topics if name in await admin.list_topics()])
+        while set(topics) & set(await admin.list_topics()):
+            await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from bench import log
 from bench.feed import Load, feed, records
 from bench.sides import Place, Process
-from bench.work import SOURCE_TOPIC
+from bench.work import SOURCE, SOURCE_TOPIC
 from deploy.local.servers import Servers
+from shared.chassis.control import CONTROL
 from shared.chassis.tokens import Issuer
 
 START_SECONDS = 30.0
@@ -49,8 +50,13 @@ class Stage:
         await log.delete(self.place.kafka, SOURCE_TOPIC)
 
     async def drop(self, name: str) -> None:
-        """Forget a service's database: the next run shall find as little."""
+        """Forget a service's database: the next run shall find as little.
+
+        Of the source also what it told others: a sink of the next run would believe it.
+        """
         await self.database.drop_database(f"telar_{name}")
+        if name == SOURCE:
+            await log.delete(self.place.kafka, CONTROL)
 
     def authorised(self) -> dict[str, str]:
         """The header by which every side knows the caller."""

@@ -30,6 +30,7 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
 
 
 async def _catch_up(stage: Stage, events: int) -> dict[str, float]:
+    await stage.drop(SOURCE)
     sink = stage.sink()
     topic = f"telar.{sink}"
     await log.create(stage.place.kafka, SOURCE_TOPIC, topic)
