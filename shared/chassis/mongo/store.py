@@ -55,7 +55,7 @@ class MongoStore:
             if snapshot.is_busy:  # the caller went away
                 self._endings.start(snapshot.end())
             else:
-                session.end_session()  # here it asks nobody
+                snapshot.let_go()  # which asks nobody
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MongoTransaction"]:

@@ -76,9 +76,10 @@ class MongoSnapshot:
 
     async def end(self) -> None:
         """Let go of the session, once nothing uses it any more; a transaction is aborted."""
-        await self._conversation.finish(self._end)
+        await self._conversation.finish(self.let_go)
 
-    def _end(self) -> None:
+    def let_go(self) -> None:
+        """Let go of the session, which nothing uses: it has done what it had to."""
         with suppress(PyMongoError, RuntimeError):
             self._session.end_session()
 
@@ -135,7 +136,7 @@ class MongoTransaction(MongoSnapshot):
                     return  # nobody waits for the answer any more
                 time.sleep(_COMMIT_AGAIN)
             else:
-                self._end()  # here it asks nobody
+                self.let_go()  # here it asks nobody
                 return
 
 
