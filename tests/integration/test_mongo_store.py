@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
-from pymongo.errors import AutoReconnect
+from pymongo.client_session import ClientSession
+from pymongo.errors import AutoReconnect, ExecutionTimeout
 
 from deploy.local.servers import Servers
 from shared.chassis.mongo import MongoStore, MongoTransaction
@@ -199,3 +200,17 @@ async def test_a_snapshot_that_is_older_than_a_collection_is_taken_again(store: 
             await snapshot.load({"later": ["eva"]})
     async with store.snapshot() as snapshot:
         assert "eva" in (await snapshot.load({"later": ["eva"]}))["later"]
+
+
+async def test_the_end_of_a_snapshot_fails_nobody(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(store, new("ana"))
+
+    def fail(_: ClientSession) -> None:
+        raise ExecutionTimeout("too late")
+
+    async with store.snapshot() as snapshot:
+        found = await snapshot.load({"people": ["ana"]})
+        monkeypatch.setattr(ClientSession, "end_session", fail)
+    assert "ana" in found["people"]
