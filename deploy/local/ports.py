@@ -57,6 +57,12 @@ def _claim(port: int) -> bool:
     return True
 
 
+def _unclaim(port: int) -> None:
+    file, ours = _claims()
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, port)
+    ours.discard(port)
+
+
 @cache
 def _claims() -> tuple[int, set[int]]:
     """The file, open as long as this process lives, and what is ours: it locks nobody at home."""
@@ -65,11 +71,18 @@ def _claims() -> tuple[int, set[int]]:
 
 
 def block(first: int, count: int, step: int = 20, tries: int = 50) -> range:
-    """The first block of `count` ports, all free, at `first` or a few steps above."""
+    """The first block of `count` ports, all free, at `first` or a few steps above; ours, as above.
+
+    One that is ours already is given again: it is this process's stack that starts anew.
+    """
     for base in range(first, first + step * tries, step):
         ports = range(base, base + count)
-        if all_free(ports):
+        known = _claims()[1] & set(ports)
+        claimed = [port for port in ports if port not in known and _claim(port)]
+        if len(known) + len(claimed) == count and all_free(ports):
             return ports
+        for port in claimed:
+            _unclaim(port)
     raise NoPorts(f"no {count} ports in a row are free from {first} up")
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from deploy.local import ports
 
-_SCARCE = range(14000, 14012)
+_SCARCE, _FIRST = range(14000, 14012), 14100
 _ANOTHER = f"""
 from deploy.local import ports
 ports._RANDOM = {_SCARCE!r}
-print(*ports.some(int(input())))
+print(*{{what}})
 """
 
 
@@ -32,8 +32,16 @@ def test_no_port_is_given_out_twice() -> None:
     assert "NoPorts: fewer than 5 ports are free on this machine" in refused.value.stderr
 
 
-def _ask(count: int) -> str:
+def test_no_block_is_given_out_twice() -> None:
+    """A second stack takes the next block, also before the first one listens; mine stays mine."""
+    mine = ports.block(_FIRST, 5)
+    assert mine == ports.block(_FIRST, 5)
+    theirs = int(_ask(5, f"ports.block({_FIRST}, int(input()))[:1]"))
+    assert theirs == mine.start + 20
+
+
+def _ask(count: int, what: str = "ports.some(int(input()))") -> str:
     """What another process gets; it ends with its claims."""
-    command = [sys.executable, "-c", _ANOTHER]
+    command = [sys.executable, "-c", _ANOTHER.format(what=what)]
     found = subprocess.run(command, input=str(count), capture_output=True, text=True, check=True)
     return found.stdout
