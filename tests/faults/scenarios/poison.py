@@ -254,20 +254,22 @@ def _explained(trial: Trial, sent: list[Poison]) -> None:
 @asynccontextmanager
 async def _watched(trial: Trial) -> AsyncIterator[None]:
     """While the block runs, no partition may stand still."""
-    watch = asyncio.create_task(_watch(trial))
+    ended = asyncio.Event()
+    watch = asyncio.create_task(_watch(trial, ended))
     try:
         yield
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        ended.set()  # a cancelled look would leave a connection of its client behind
+        await watch
 
 
-async def _watch(trial: Trial) -> None:
+async def _watch(trial: Trial, ended: asyncio.Event) -> None:
     """Look a few times a second whether a partition stands still."""
     moved: dict[tuple[str, int], tuple[int, float]] = {}
     while True:
-        await asyncio.sleep(0.5)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), 0.5)
+            return
         end = await ends(trial.cluster.kafka, TOPIC)
         for reader in READERS:
             stored = await asyncio.to_thread(trial.outside.all, reader, "offsets")
