@@ -163,23 +163,16 @@ _ATTRIBUTES = (
     "ce_partitionkey",
     "ce_traceparent",
 )
-"""Those that are read; all but the last must be there."""
+"""Those that are read; the first seven may be anything but empty, the last may be missing."""
 
 
 def decode(record: Record) -> Envelope:
     """Read a record's place and identity; its value stays bytes. Raises `Malformed` with a code."""
     key, *text = _text(record)
-    event_id, kind, time, number, previous, correlation, cause, version, source, of, trace = text
-    faults = (
-        _fault_of_record(record, key),
-        None if all(text[:7]) else "attribute-missing",
-        None if version == "1.0" else "not-a-cloudevent",
-        None if source == "/telar/" + short(record.topic) else "source-wrong",
-        None if topic_of(kind) == record.topic else "type-of-another-topic",
-        None if of == key else "key-differs",
-    )
-    if any(faults):
-        raise Malformed(next(filter(None, faults)))
+    fault = _fault_of_record(record, key) or _fault_of_attributes(text, record.topic, key)
+    if fault is not None:
+        raise Malformed(fault)
+    event_id, kind, time, number, previous, correlation, cause, *_, trace = text
     return Envelope(
         event_id,
         record.topic,
@@ -197,6 +190,10 @@ def decode(record: Record) -> Envelope:
 
 def _text(record: Record) -> list[str]:
     """The key and the attributes, empty where there is none: all of them decoded at once."""
+    if not b"".join([raw for _, raw in record.headers]).isascii() and any(
+        not raw.isascii() for name, raw in record.headers if name[:3] == "ce_"
+    ):
+        raise Malformed("headers-not-text")
     given = dict(record.headers)
     raw = [record.key or b"", *[given.get(name) or b"" for name in _ATTRIBUTES]]
     try:
@@ -226,6 +223,19 @@ def _fault_of_record(record: Record, key: str) -> str | None:
     if not key:
         return "key-missing"
     return "key-too-long" if len(key) > 200 else None
+
+
+def _fault_of_attributes(text: list[str], topic: str, key: str) -> str | None:
+    _, kind, *_, version, source, of, _ = text
+    if not all(text[:7]):
+        return "attribute-missing"
+    if version != "1.0":
+        return "not-a-cloudevent"
+    if source != "/telar/" + short(topic):
+        return "source-wrong"
+    if topic_of(kind) != topic:
+        return "type-of-another-topic"
+    return None if of == key else "key-differs"
 
 
 def _sequence(text: str) -> int:
