@@ -15,11 +15,11 @@ import bson
 
 from bench.feed import Load, records
 from bench.telar import handlers
+from shared.chassis import collector
 from shared.chassis.clock import Clock
 from shared.chassis.consumer import Intake
 from shared.chassis.envelope import Envelope, encode
 from shared.chassis.ports import Bus, Document, Loaded, Place, Put, Record, Store, Write
-from shared.chassis.service import settle_collector
 from shared.chassis.writer import Writer
 
 BATCH, BATCHES, PEOPLE, RUNS = 500, 30, 5_000, 5
@@ -126,6 +126,6 @@ def _encoded(events: list[Envelope]) -> float:
 
 
 if __name__ == "__main__":
-    settle_collector()
+    collector.settle()
     for what, microseconds in asyncio.run(measure()).items():
         sys.stdout.write(f"{what:<8}{microseconds:7.1f} µs an event\n")

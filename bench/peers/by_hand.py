@@ -6,10 +6,10 @@ import os
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from bench.peers.collector import settle
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC
+from shared.chassis import collector
 
 
 def consumer(kafka: str, most: int) -> AIOKafkaConsumer:
@@ -45,7 +45,7 @@ async def consume(kafka: str, mongo: str, most: int) -> None:
 
 
 if __name__ == "__main__":
-    settle()
+    collector.settle()
     uvloop.run(
         consume(
             os.environ["BENCH_KAFKA"],

@@ -6,10 +6,10 @@ import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from bench.peers.collector import settle
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC, Ordered
+from shared.chassis import collector
 
 KAFKA, MONGO = os.environ.get("BENCH_KAFKA", ""), os.environ.get("BENCH_MONGO", "")
 WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
@@ -43,5 +43,5 @@ async def book(order: Ordered, message: KafkaMessage) -> None:
 
 
 if __name__ == "__main__":
-    settle()
+    collector.settle()
     uvloop.run(app.run())

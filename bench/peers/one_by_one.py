@@ -6,9 +6,9 @@ import os
 import uvloop
 
 from bench.peers.by_hand import consumer
-from bench.peers.collector import settle
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
+from shared.chassis import collector
 
 
 async def consume(kafka: str, mongo: str) -> None:
@@ -29,5 +29,5 @@ async def consume(kafka: str, mongo: str) -> None:
 
 
 if __name__ == "__main__":
-    settle()
+    collector.settle()
     uvloop.run(consume(os.environ["BENCH_KAFKA"], os.environ["BENCH_MONGO"]))

@@ -23,7 +23,7 @@ from shared.chassis.handled import Handled
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store, place_id
 from shared.chassis.queue import MOST_INTENTS
 from shared.chassis.turns import in_turns
-from shared.chassis.work import APPLIED, Arrival, Poll, caused_by
+from shared.chassis.work import APPLIED, Arrival, Reading, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context
 
@@ -67,7 +67,7 @@ class Intake:
         self.control, self.handled = control, handled
         self.polled_at = time.monotonic()
         self._consumer: Consumer | None = None
-        self._read: Poll | None = None
+        self._read: Reading | None = None
         self._offsets: dict[Place, int] = {}
         self._commit_at = 0.0
         self._unnoted = 0
@@ -125,7 +125,7 @@ class Intake:
     async def _step(self) -> None:
         if self._consumer is None or self._read is None:
             self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
-            self._read = Poll()
+            self._read = Reading()
         ahead, self._ahead = self._ahead, None
         records, works = await (ahead or self._next(self._consumer, self._read))
         if records:
@@ -138,7 +138,7 @@ class Intake:
                     self.control(record)
         await self._report()
 
-    async def _next(self, consumer: Consumer, read: Poll) -> tuple[list[Record], list[Arrival]]:
+    async def _next(self, consumer: Consumer, read: Reading) -> tuple[list[Record], list[Arrival]]:
         """What the next poll brings, and it as intents, which wait for the writer already."""
         records = await self._poll(consumer)
         self.polled_at = time.monotonic()

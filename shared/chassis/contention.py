@@ -164,13 +164,13 @@ def _refuse(group: list[Work], violated: UniqueViolated) -> None:
 
 def is_read_again(work: Work) -> bool:
     """Whether something read before it could not be written: then both are read again."""
-    return isinstance(work, Arrival) and work.poll.is_broken
+    return isinstance(work, Arrival) and work.reading.is_broken
 
 
 def fail(work: Work, error: Exception) -> None:
     """This is how it ended, unless it has ended."""
     if isinstance(work, Arrival):
-        work.poll.is_broken = True
+        work.reading.is_broken = True
     if not work.future.done():
         work.future.set_exception(error)
         with contextlib.suppress(Exception):

@@ -14,6 +14,7 @@ from shared.chassis import logging
 from shared.chassis.batch import BATCH_BYTES, Batch, Missing, Ref, by_collection, in_order
 from shared.chassis.contention import Group
 from shared.chassis.fold import Scope
+from shared.chassis.patience import Aside
 from shared.chassis.ports import Snapshot, Store
 from shared.chassis.work import Arrival, Work
 from shared.model import Handlers
@@ -32,11 +33,6 @@ class Draft:
     left: list[Work] = field(default_factory=list)
     """Those that did not fit into it."""
     began: float = field(default_factory=time.perf_counter)
-
-    @property
-    def done(self) -> list[Work]:
-        """Those that are in it."""
-        return [work for work in self.works if work in self.outcomes]
 
 
 async def drafted(
@@ -115,6 +111,7 @@ class Ahead:
         self._store, self._handlers = store, handlers
         self._group: Group | None = None
         self._task: asyncio.Task[Draft] | None = None
+        self._beside = Aside()
 
     @property
     def is_begun(self) -> bool:
@@ -125,8 +122,7 @@ class Ahead:
         """Draft these on what `before` is about to leave."""
         self._group = group
         work = drafted(self._store, self._handlers, group.works, before)
-        self._task = asyncio.create_task(work)
-        self._task.add_done_callback(_look_at)
+        self._task = self._beside.start(work)
 
     def drop(self) -> list[Work]:
         """The batch before it failed: forget the draft; its intents come back."""
@@ -149,9 +145,3 @@ class Ahead:
 
     def _left(self, group: Group) -> float:
         return max(0.0, group.until - asyncio.get_running_loop().time())
-
-
-def _look_at(task: asyncio.Task[Draft]) -> None:
-    """The loop complains about errors that nobody looked at."""
-    if not task.cancelled():
-        task.exception()

@@ -1,6 +1,5 @@
 """A service: routes, handlers, aggregates and settings, as one FastAPI application."""
 
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from shared.chassis import edge, logging
+from shared.chassis import collector, edge, logging
 from shared.chassis.auth import Verifier
 from shared.chassis.http import Router
 from shared.chassis.operations import Check, operations
@@ -67,7 +66,7 @@ class Service:
         settings = self.settings()
         logging.configure(self.name, settings.log_format)
         app = self.app(settings)
-        settle_collector()
+        collector.settle()
         uvicorn.run(
             app,
             host=settings.host,
@@ -197,14 +196,3 @@ def _kafka(settings: ServiceSettings) -> Bus:
     from shared.chassis.kafka import KafkaBus  # noqa: PLC0415  not needed for OpenAPI or tests
 
     return KafkaBus(settings.kafka, settings.replication)
-
-
-def settle_collector() -> None:
-    """Spare Python's collector what is in vain: at its defaults it took a quarter of all time.
-
-    What is there now stays. What comes later is nearly all freed without it, since little of it
-    refers to itself: it looks every 20,000 objects, not every 700.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)

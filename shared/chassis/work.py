@@ -121,7 +121,7 @@ class CommandWork(Answered):
 
 
 @dataclass
-class Poll:
+class Reading:
     """What one consumer has read, poll after poll: what of each partition is not yet written."""
 
     pending: dict[Place, set[int]] = field(default_factory=dict)
@@ -149,16 +149,16 @@ class Arrival(Work):
     """A record of another service's topic: applied once, in order, or held."""
 
     def __init__(
-        self, context: Context, record: Record, arrived: Envelope | Malformed, poll: Poll
+        self, context: Context, record: Record, arrived: Envelope | Malformed, reading: Reading
     ) -> None:
-        super().__init__(context, poll.loop)
-        self.record, self.arrived, self.poll = record, arrived, poll
+        super().__init__(context, reading.loop)
+        self.record, self.arrived, self.reading = record, arrived, reading
         self.place: Place = (record.topic, record.partition)
         self.key = arrived.key if isinstance(arrived, Envelope) else ""
         """Of its stream; empty when it has no valid place."""
         self._stream = stream_ref(self.key)
         self._application: Application | None = None
-        poll.add(self.place, record.offset)
+        reading.add(self.place, record.offset)
 
     def about(self) -> Mapping[str, str]:
         """Where a log line of this event's handling belongs."""

@@ -54,13 +54,13 @@ from shared.chassis.ports import (
     place_id,
 )
 from shared.chassis.queue import MOST_INTENTS, Queue
-from shared.chassis.work import Arrival, Poll, Work
+from shared.chassis.work import Arrival, Reading, Work
 from shared.model import Handlers, Refused
 
 PATIENCE = 8.0
 """Seconds for which an intent is tried again before its caller is told to come back."""
 
-Moved = tuple[Poll, set[int]]
+Moved = tuple[Reading, set[int]]
 
 Offer = Callable[[Document, list[Envelope]], None]
 
@@ -180,12 +180,11 @@ class Writer:
 
     async def _commit(self, draft: Draft, *, is_last: bool) -> None:
         """One transaction; beside its commit the next batch is drafted."""
-        batch, outcomes, done = draft.batch, draft.outcomes, draft.done
+        batch, outcomes = draft.batch, draft.outcomes
         attempts = tried(outcomes)
         self._breaker.judge(attempts)
         document = outbox_document(batch.published, self.clock.now())
-        written = [work for work in done if not isinstance(outcomes[work], Exception)]
-        moved = _moved(written)
+        moved = _moved(work for work, end in outcomes.items() if not isinstance(end, Exception))
         writes = [*batch.writes(), *(_offset(place, *one) for place, one in moved.items())]
         if document is not None:
             writes.append(Put("outbox", document))
@@ -193,12 +192,12 @@ class Writer:
             async with self.store.transaction() as transaction:
                 with self._drafting(batch, is_last=is_last):
                     await transaction.write(writes)
-                    self._sent = done
+                    self._sent = list(outcomes)
                     self._draft_next(least=1)
                     await transaction.commit()
                 self._sent = []
-        for place, (poll, offsets) in moved.items():
-            poll.forget(place, offsets)
+        for place, (reading, offsets) in moved.items():
+            reading.forget(place, offsets)
         self._breaker.keep(attempts)
         for (counter, labels), times in Counter(batch.counted).items():
             counter.labels(*labels).inc(times)
@@ -238,16 +237,16 @@ class Writer:
                 work.future.set_result(outcome)
 
 
-def _moved(written: list[Work]) -> dict[Place, Moved]:
+def _moved(written: Iterable[Work]) -> dict[Place, Moved]:
     """What these arrivals have moved, by partition: who reads it, and their offsets."""
     moved: dict[Place, Moved] = {}
     for work in written:
         if isinstance(work, Arrival):
-            moved.setdefault(work.place, (work.poll, set()))[1].add(work.record.offset)
+            moved.setdefault(work.place, (work.reading, set()))[1].add(work.record.offset)
     return moved
 
 
-def _offset(place: Place, poll: Poll, offsets: set[int]) -> Write:
+def _offset(place: Place, reading: Reading, offsets: set[int]) -> Write:
     """Where this partition is read on once these are written."""
-    document = {"_id": place_id(place), "next": poll.next_offset(place, offsets)}
+    document = {"_id": place_id(place), "next": reading.next_offset(place, offsets)}
     return Put("offsets", document, versioned=False)

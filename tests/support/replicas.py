@@ -19,7 +19,7 @@ from shared.chassis.envelope import GENESIS, decode, encode, encode_value, envel
 from shared.chassis.memory import MemoryStore
 from shared.chassis.ports import Record
 from shared.chassis.replies import Idempotency, Stored
-from shared.chassis.work import Arrival, CommandWork, Poll, TickWork, Work, caused_by
+from shared.chassis.work import Arrival, CommandWork, Reading, TickWork, Work, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Aggregate, Event, Handlers, Step
 from tests.support.spec import NOON, context
@@ -84,7 +84,7 @@ class Replicas:
         arrived = decode(record)
 
         def works() -> list[Work]:
-            return [Arrival(caused_by(arrived, at), record, arrived, Poll())]
+            return [Arrival(caused_by(arrived, at), record, arrived, Reading())]
 
         outcomes = sorted(one for part in self._both(works) for one in part)
         assert outcomes == ["applied", "duplicate"], outcomes

@@ -19,20 +19,20 @@ _RESET = """\
             auto_offset_reset="earliest",
 """
 
-_COMMIT = """\
+_WRITES = """\
         if writes:
-            async with self.store.transaction() as transaction:
-                with self._drafting(batch, is_last=is_last):
+"""
+_STAGED = """\
                     await transaction.write(writes)
-                    self._sent = done
-                    self._draft_next(least=1)
-                    await transaction.commit()
-                self._sent = []
+"""
+_WRITTEN = """\
+        for place, (reading, offsets) in moved.items():
 """
 _OFFER = """\
         if document is not None:
             self.offer(document, batch.published)
 """
+
 PATCHES = (
     Patch(
         "position-check-off",
@@ -51,23 +51,28 @@ PATCHES = (
         (
             (
                 _WRITER,
-                _COMMIT,
+                _STAGED,
+                """\
+                    await transaction.write([one for one in writes if one.collection != "streams"])
+""",
+            ),
+            (
+                _WRITER,
+                _WRITTEN,
                 """\
         if writes:
-            async with self.store.transaction() as transaction:
-                await transaction.write([one for one in writes if one.collection != "streams"])
-                await transaction.commit()
             async with self.store.transaction() as later:
                 await later.write([one for one in writes if one.collection == "streams"])
                 await later.commit()
-""",
+"""
+                + _WRITTEN,
             ),
         ),
     ),
     Patch(
         "publishing-before-commit",
         "ghosts",
-        ((_WRITER, _OFFER, ""), (_WRITER, _COMMIT, _OFFER + _COMMIT)),
+        ((_WRITER, _OFFER, ""), (_WRITER, _WRITES, _OFFER + _WRITES)),
     ),
     Patch(
         "unset-before-the-acknowledgement",

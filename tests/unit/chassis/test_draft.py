@@ -10,7 +10,7 @@ from shared.chassis.clock import Clock
 from shared.chassis.envelope import decode, encode
 from shared.chassis.memory import MemoryStore
 from shared.chassis.ports import Conflict, Loaded, Record, StoreError
-from shared.chassis.work import Arrival, Poll, caused_by
+from shared.chassis.work import Arrival, Reading, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Handlers
 from tests.integration.core_suite import chain
@@ -34,7 +34,7 @@ async def writing(store: MemoryStore) -> AsyncIterator[Writer]:
         await asyncio.wait_for(running, 5.0)
 
 
-def read(*numbers: int, poll: Poll) -> list[Arrival]:
+def read(*numbers: int, reading: Reading) -> list[Arrival]:
     """Events of ana, as a consumer has read them."""
     sent = [encode(one) for one in chain("ana", *numbers)]
     records = [
@@ -43,7 +43,7 @@ def read(*numbers: int, poll: Poll) -> list[Arrival]:
     ]
     events = [decode(record) for record in records]
     return [
-        Arrival(caused_by(event, NOON), record, event, poll)
+        Arrival(caused_by(event, NOON), record, event, reading)
         for event, record in zip(events, records, strict=True)
     ]
 
@@ -62,7 +62,7 @@ async def test_the_next_batch_is_folded_before_this_one_is_committed() -> None:
     store, may_commit = MemoryStore(), asyncio.Event()
     store.faults.meanwhile("commit", may_commit.wait)
     async with writing(store) as writer:
-        works = read(*range(1, 2 * A_BATCH + 1), poll=Poll())
+        works = read(*range(1, 2 * A_BATCH + 1), reading=Reading())
         writer.submit(works)
 
         async def loads() -> int:
@@ -82,7 +82,7 @@ async def test_a_draft_is_folded_again_if_the_batch_before_it_must_be_written_ag
     store = MemoryStore()
     store.faults.fail_next("commit", Conflict)
     async with writing(store) as writer:
-        works = read(*range(1, 3 * A_BATCH + 1), poll=Poll())
+        works = read(*range(1, 3 * A_BATCH + 1), reading=Reading())
         writer.submit(works)
         assert await outcomes(works) == ["applied"] * len(works)
     assert card(store) == sum(range(1, 3 * A_BATCH + 1))
@@ -95,13 +95,13 @@ async def test_what_another_replica_writes_meanwhile_is_seen() -> None:
 
     async def rival() -> None:
         async with writing(store) as other:
-            works = read(*range(1, 2 * A_BATCH + 2), poll=Poll())
+            works = read(*range(1, 2 * A_BATCH + 2), reading=Reading())
             other.submit(works)
             await outcomes(works)
 
     store.faults.meanwhile("commit", rival, after=True)
     async with writing(store) as writer:
-        works = read(*range(1, 2 * A_BATCH + 1), poll=Poll())
+        works = read(*range(1, 2 * A_BATCH + 1), reading=Reading())
         writer.submit(works)
         assert await outcomes(works) == ["applied"] * A_BATCH + ["duplicate"] * A_BATCH
     assert card(store) == sum(range(1, 2 * A_BATCH + 2))
@@ -109,15 +109,15 @@ async def test_what_another_replica_writes_meanwhile_is_seen() -> None:
 
 async def test_what_was_read_after_a_record_that_failed_is_not_written() -> None:
     """It is read again: written now, it would find a gap."""
-    store, poll = MemoryStore(), Poll()
+    store, reading = MemoryStore(), Reading()
     store.faults.fail_next("commit", StoreError)
     async with writing(store) as writer:
-        works = read(*range(1, 2 * A_BATCH + 1), poll=poll)
+        works = read(*range(1, 2 * A_BATCH + 1), reading=reading)
         writer.submit(works)
         ended = await outcomes(works)
         assert all(isinstance(one, Exception) for one in ended)
         assert store.data == {}
-        again = read(*range(1, 2 * A_BATCH + 1), poll=Poll())
+        again = read(*range(1, 2 * A_BATCH + 1), reading=Reading())
         writer.submit(again)
         assert await outcomes(again) == ["applied"] * len(again)
     assert store.all("parked") == []

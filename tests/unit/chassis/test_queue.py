@@ -7,7 +7,7 @@ from shared.chassis.errors import Malformed
 from shared.chassis.mending import Drain
 from shared.chassis.ports import Record
 from shared.chassis.queue import FEWEST_INTENTS, MOST_INTENTS, Queue
-from shared.chassis.work import Arrival, Poll, Work
+from shared.chassis.work import Arrival, Reading, Work
 from shared.model import Context
 
 NOW = Context(at=datetime(2026, 3, 1, tzinfo=UTC), actor="op", cause="c", correlation="c")
@@ -18,9 +18,9 @@ def commands(count: int) -> list[Work]:
 
 
 def arrivals(count: int) -> list[Work]:
-    poll = Poll()
+    reading = Reading()
     records = [Record("telar.shelf", 0, number, b"k", b"", ()) for number in range(count)]
-    return [Arrival(NOW, record, Malformed("envelope"), poll) for record in records]
+    return [Arrival(NOW, record, Malformed("envelope"), reading) for record in records]
 
 
 def kinds(works: list[Work]) -> Counter[str]:
