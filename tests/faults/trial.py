@@ -53,6 +53,8 @@ class Trial:
         self.outside = Outside(cluster.mongo, cluster.kafka)
         self.expected = Expected()
         self.snapshots = 0
+        self.pool = ""
+        """The only pool that snapshots look at while the load runs, where there are very many."""
 
     @property
     def accepted(self) -> int:
@@ -94,7 +96,7 @@ class Trial:
         while "grants" in self.cluster.shape.services:
             await asyncio.sleep(0.5)
             try:
-                seen = await asyncio.to_thread(self.outside.pools_and_awards)
+                seen = await asyncio.to_thread(self.outside.pools_and_awards, self.pool)
             except Exception:
                 continue
             self.snapshots += 1

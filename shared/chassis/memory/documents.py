@@ -12,6 +12,8 @@ _BITS = 63
 
 def stored(value: Any) -> Any:
     """A copy as it would come back: lists for tuples, instants in UTC to the millisecond."""
+    if type(value) is str and value.isascii():  # most values: asked first
+        return value
     if isinstance(value, Mapping):
         return {_field(name): stored(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -143,15 +143,21 @@ class Outside:
             for event in document["events"]:
                 yield _fact(event, event["correlation"], document["_id"])
 
-    def at_once(self, service: str, *collections: str) -> list[list[Document]]:
-        """Whole collections as of one instant."""
+    def at_once(
+        self, service: str, *collections: str, **wanted: Document
+    ) -> list[list[Document]]:
+        """Collections as of one instant, of each what is wanted: everything, if not told."""
         database = self._client[f"telar_{service}"]
         with self._client.start_session(snapshot=True) as session:
-            return [list(database[name].find({}, session=session)) for name in collections]
+            return [
+                list(database[name].find(wanted.get(name, {}), session=session))
+                for name in collections
+            ]
 
-    def pools_and_awards(self) -> tuple[list[Document], list[Document]]:
-        """Both as of one instant."""
-        pools, awards = self.at_once("grants", "pools", "awards")
+    def pools_and_awards(self, pool: str = "") -> tuple[list[Document], list[Document]]:
+        """All of both as of one instant, or one pool and its awards."""
+        wanted = {"pools": {"_id": pool}, "awards": {"pool_id": pool}} if pool else {}
+        pools, awards = self.at_once("grants", "pools", "awards", **wanted)
         return pools, awards
 
     async def topic(self, topic: str) -> list[Stored]:

@@ -144,6 +144,11 @@ class Campaign:
         finally:
             await fresh.close()
 
+    def progress(self) -> str:
+        """How far it is: new places may still be found."""
+        wrong = len(self.violations())
+        return f"{self.count} happened, {len(self._todo)} to come, {wrong} violations"
+
     def violations(self) -> list[str]:
         """What was wrong, with what happened before it."""
         return [

@@ -5,8 +5,9 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from tests.faults.crash import report
 from tests.faults.crash.campaign import Campaign
@@ -17,6 +18,9 @@ from tests.faults.runner import record
 Missing = Callable[[Campaign], list[str]]
 """What should have been reached and was not."""
 
+EVERY = 30.0
+"""Seconds between two lines of progress."""
+
 
 def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> None:
     """Run, and exit 1 if anything was wrong or never reached."""
@@ -25,18 +29,26 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     asked.add_argument("--times", type=int, default=times, help="at each place")
     asked.add_argument("--most", type=int, help="in all, at the most")
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--record", action="store_true", help="keep the row in results/")
+    asked.add_argument("--record", action="store_true", help="keep the row in results/ if nothing was wrong")
     options = asked.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
         campaign = Campaign(lab, Path(folder), harm, seed=options.seed, times=options.times)
-        asyncio.run(campaign.run(options.lanes, options.most))
+        asyncio.run(_watched(campaign, campaign.run(options.lanes, options.most)))
     row = report.row(scenario, title, campaign, time.monotonic() - started)
     missed: list[str] = [] if options.most else missing(campaign)
     sys.stdout.write(f"{report.table(campaign)}\n")
     sys.stdout.write(f"{row['commands']}, recovery {row['recovery_s']}, {row['seconds']} s\n")
     sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
     sys.stdout.writelines(f"VIOLATION {one}\n" for one in row["violations"])
-    if options.record:
+    if options.record and not (missed or row["violations"]):
         sys.stdout.write(f"{record(row)}\n")
     sys.exit(bool(missed or row["violations"]))
+
+
+async def _watched(campaign: Campaign, body: Coroutine[Any, Any, None]) -> None:
+    """Run it, and say twice a minute how far it is: a whole run takes an hour."""
+    work, started = asyncio.create_task(body), time.monotonic()
+    while not (await asyncio.wait([work], timeout=EVERY))[0]:
+        sys.stderr.write(f"{time.monotonic() - started:.0f} s: {campaign.progress()}\n")
+    await work

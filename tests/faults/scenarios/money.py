@@ -47,7 +47,7 @@ async def _crowd(trial: Trial, women: int) -> list[Woman]:
 
 
 async def _round(trial: Trial, crowd: list[Woman], covered: int) -> None:
-    pool = await trial.programme.pool(covered * AMOUNT)
+    pool = trial.pool = await trial.programme.pool(covered * AMOUNT)
     round_id = await trial.programme.round(pool)
     ids = [f"{woman.id}:{round_id}" for woman in crowd]
     asked = {"round_id": round_id, "amount": AMOUNT}
@@ -68,9 +68,9 @@ async def _round(trial: Trial, crowd: list[Woman], covered: int) -> None:
 
 
 def _outcome(trial: Trial, pool: str, covered: int) -> list[str]:
-    pools, awards = trial.outside.pools_and_awards()
-    ended = Counter(one["status"] for one in awards if one["pool_id"] == pool)
-    money: dict[str, Any] = next(one["balances"] for one in pools if one["_id"] == pool)
+    pools, awards = trial.outside.pools_and_awards(pool)
+    ended = Counter(one["status"] for one in awards)
+    money: dict[str, Any] = pools[0]["balances"]
     whole = ended["offered"] == covered and money["available"] == 0
     return [] if whole else [f"I3 pool {pool}: {dict(ended)} of {covered}, {money}"]
 

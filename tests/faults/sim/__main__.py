@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--digests", action="store_true", help="print what each came to, hashed")
     parser.add_argument("--patch", default="", help="break the product in one known way")
-    parser.add_argument("--record", action="store_true", help="keep the row in results/")
+    parser.add_argument("--record", action="store_true", help="keep the row in results/ if nothing was wrong")
     options = parser.parse_args()
     if options.seed is not None:
         seeds = range(options.seed, options.seed + 1)
@@ -41,7 +41,7 @@ def main() -> None:
         total.add(outcomes)
     seconds = time.monotonic() - started
     sys.stdout.write(total.text(seeds, seconds))
-    if options.record:
+    if options.record and not total.failed:
         # Not at the top: the processes of the seeds begin here too, before the product is patched.
         from tests.faults.runner import record
 
