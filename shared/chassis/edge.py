@@ -5,9 +5,9 @@ import re
 import time
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 import structlog
+import uuid_utils
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -68,7 +68,7 @@ class _Exchange:
         self._read = 0
         self._headers = dict(scope["headers"])
         given = self._headers.get(b"correlation-id", b"").decode("latin-1")
-        self.correlation = given if _CORRELATION.fullmatch(given) else str(uuid4())
+        self.correlation = given if _CORRELATION.fullmatch(given) else str(uuid_utils.uuid4())
         trace = self._headers.get(b"traceparent", b"").decode("latin-1")
         scope["telar.correlation"] = self.correlation
         scope["telar.traceparent"] = trace if _TRACE.fullmatch(trace) else None

@@ -27,6 +27,8 @@ REPLY_DEADLINE = 10.0
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 _KEY_PARAMETER = {
     "name": "idempotency-key",
     "in": "header",
@@ -219,7 +221,7 @@ async def _commander(request: Request) -> Commander:
         raise Problem(400, "idempotency-key-missing")
     if not _KEY.fullmatch(idempotency_key):
         raise Problem(400, "idempotency-key-malformed")
-    asked = f"{request.method} {request.url.path}\n".encode() + _canonical(request)
+    asked = f"{request.method} {request.scope['path']}\n".encode() + _canonical(request)
     caller = f"{request.state.caller.subject}/{request.state.person_id}"
     runtime = request.app.state.runtime
     if not runtime.secret:
@@ -230,7 +232,7 @@ async def _commander(request: Request) -> Commander:
 
 def _canonical(request: Request) -> bytes:
     body = getattr(request, "_json", None)
-    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def _version(if_match: str | None) -> int | None:

@@ -69,7 +69,7 @@ class Idempotency:
     def of(cls, caller: str, key: str, asked: bytes, secret: bytes) -> "Idempotency":
         """Scoped to the caller, so that one cannot read another's reply."""
         scoped = hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
-        return cls(scoped, hmac.new(secret, asked, "sha256").hexdigest())
+        return cls(scoped, hmac.digest(secret, asked, "sha256").hex())
 
     @property
     def ref(self) -> Ref:

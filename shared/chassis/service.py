@@ -76,6 +76,7 @@ class Service:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nobody looks at who called by address
             timeout_graceful_shutdown=2,
             timeout_keep_alive=65,
         )
@@ -145,12 +146,13 @@ class Service:
             lifespan=lifespan,
             docs_url=None,
             redoc_url=None,
+            telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is in the edge
         )
         edge.install(app)
-        _health(app)
         for router in [*self.routers, operations(self.name, self.check)]:
             _every_route_has_a_policy(router)
             app.include_router(router)
+        _health(app)  # last: a request is held against one route after another
         return app
 
 

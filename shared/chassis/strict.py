@@ -29,13 +29,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse, parse_float=_float)
+
+
 def parse(body: bytes) -> Any:
     """The value of a UTF-8 JSON body. Raises `Problem` 400 and never repeats what was sent."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_refuse, parse_float=_float
-        )
+        value = _DECODER.decode(text)
         _check(value)
     except (ValueError, RecursionError):
         _refuse()

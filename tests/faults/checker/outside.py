@@ -143,9 +143,7 @@ class Outside:
             for event in document["events"]:
                 yield _fact(event, event["correlation"], document["_id"])
 
-    def at_once(
-        self, service: str, *collections: str, **wanted: Document
-    ) -> list[list[Document]]:
+    def at_once(self, service: str, *collections: str, **wanted: Document) -> list[list[Document]]:
         """Collections as of one instant, of each what is wanted: everything, if not told."""
         database = self._client[f"telar_{service}"]
         with self._client.start_session(snapshot=True) as session:

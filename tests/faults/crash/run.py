@@ -29,7 +29,9 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     asked.add_argument("--times", type=int, default=times, help="at each place")
     asked.add_argument("--most", type=int, help="in all, at the most")
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--record", action="store_true", help="keep the row in results/ if nothing was wrong")
+    asked.add_argument(
+        "--record", action="store_true", help="keep the row in results/ if nothing was wrong"
+    )
     options = asked.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
@@ -48,7 +50,10 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
 
 async def _watched(campaign: Campaign, body: Coroutine[Any, Any, None]) -> None:
     """Run it, and say twice a minute how far it is: a whole run takes an hour."""
-    work, started = asyncio.create_task(body), time.monotonic()
+    work, started, told = asyncio.create_task(body), time.monotonic(), 0
     while not (await asyncio.wait([work], timeout=EVERY))[0]:
         sys.stderr.write(f"{time.monotonic() - started:.0f} s: {campaign.progress()}\n")
+        wrong = campaign.violations()
+        sys.stderr.writelines(f"VIOLATION {one}\n" for one in wrong[told:])
+        told = len(wrong)
     await work

@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--digests", action="store_true", help="print what each came to, hashed")
     parser.add_argument("--patch", default="", help="break the product in one known way")
-    parser.add_argument("--record", action="store_true", help="keep the row in results/ if nothing was wrong")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the row in results/ if nothing was wrong"
+    )
     options = parser.parse_args()
     if options.seed is not None:
         seeds = range(options.seed, options.seed + 1)
