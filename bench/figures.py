@@ -93,8 +93,13 @@ def _effect(measure: Results) -> list[Row]:
 
 
 def _keys(measure: Results) -> list[Row]:
-    smallest = min(measure["few"], key=int)
-    base = middle(measure["few"][smallest], "rate")
+    return of_keys(measure["sides"]["telar"])
+
+
+def of_keys(stores: Results) -> list[Row]:
+    """A line for each store but the smallest, against that one, of one side."""
+    smallest = min(stores["few"], key=int)
+    base = middle(stores["few"][smallest], "rate")
     return [
         at_least(
             (f"{int(count):,} keys stored, {which} used", f"{int(smallest):,} keys", "events/s"),
@@ -103,7 +108,7 @@ def _keys(measure: Results) -> list[Row]:
             0.9,
         )
         for name, which in (("few", f"{int(smallest):,} of them"), ("all", "all"))
-        for count, rounds in measure[name].items()
+        for count, rounds in stores[name].items()
         if count != smallest
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from bench.drawing import bars
-from bench.figures import Results, Row, middle, rows
+from bench.figures import Results, Row, middle, of_keys, rows
 from tools.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
@@ -46,7 +46,8 @@ def write() -> None:
     results: Results = orjson.loads(RESULTS.read_bytes())
     DRAWINGS.mkdir(exist_ok=True)
     parts = [_head(results), *(_line(row) for row in rows(results)), "\n"]
-    parts += [_drawn(results), _waited(results), _checked(results), _swept(results), _notes()]
+    parts += [_drawn(results), _floors(results), _waited(results), _checked(results)]
+    parts += [_swept(results), _notes()]
     PAGE.write_text("".join(part for part in parts if part).rstrip("\n") + "\n")
 
 
@@ -88,6 +89,47 @@ def _drawn(results: Results) -> str:
     return text
 
 
+def _floors(results: Results) -> str:
+    """What the same by hand reaches of the promises, and the pipe beside the same load."""
+    measures, lines = results["measures"], list[tuple[str, str, float]]()
+    if "consume" in measures:
+        sides = measures["consume"]["sides"]
+        hand = middle(sides["by hand"], "rate")
+        lines += [
+            (f"by hand, against {name}", f"≥ {target} x", hand / middle(sides[name], "rate"))
+            for name, target in (("FastStream", 60), ("aiokafka, one by one", 50))
+        ]
+    if "keys" in measures:
+        lines += [
+            (f"by hand, {row.measure}", row.target, row.ratio)
+            for row in of_keys(measures["keys"]["sides"]["by hand"])
+        ]
+    if "effect" in measures:
+        rounds = measures["effect"]["rounds"]
+        lines += [
+            (
+                f"the pipe beside the load, against it alone: {label}",
+                f"≤ {target} x",
+                middle(rounds, f"beside_{label}") / middle(rounds, f"pipe_{label}"),
+            )
+            for label, target in (("p50", 2), ("p99", 3))
+        ]
+    if not lines:
+        return ""
+    head = ["## What the machine and the same by hand reach", "", *FLOORS]
+    table = [f"| {what} | {ratio:.2f} | {target} |" for what, target, ratio in lines]
+    return "\n".join([*head, *table]) + "\n\n"
+
+
+FLOORS = (
+    "The same lines for what does less than Telar must: where the third column is not reached here",
+    "either, the machine or the database is the limit and not what Telar adds.",
+    "",
+    "| What | Ratio | Asked of Telar |",
+    "| --- | ---: | --- |",
+)
+
+
 def _waited(results: Results) -> str:
     effect: dict[str, Any] | None = results["measures"].get("effect")
     if effect is None:
@@ -98,10 +140,12 @@ def _waited(results: Results) -> str:
         f"At {_number(middle(rounds, 'rate'))} commands a second, by the services' own metrics.\n",
         "| Part | ms |",
         "| --- | ---: |",
-        f"| commit to acknowledgement by Kafka, mean | {middle(rounds, 'publish_mean'):.1f} |",
+        f"| draft to acknowledgement by Kafka, mean | {middle(rounds, 'publish_mean'):.1f} |",
         f"| a record to a bare consumer, median | {middle(rounds, 'record_p50'):.1f} |",
         f"| one transaction of the next service, mean | {middle(rounds, 'commit_mean'):.1f} |",
         f"| commit to effect, median | {middle(rounds, 'effect_p50'):.1f} |",
+        f"| the pipe beside this load, median | {middle(rounds, 'beside_p50'):.1f} |",
+        f"| the pipe beside this load, 99 of 100 | {middle(rounds, 'beside_p99'):.1f} |",
     ]
     return "\n".join(lines) + "\n\n"
 

@@ -27,19 +27,24 @@ from bench.stage import Stage, ready
 from bench.work import SOURCE, SOURCE_TOPIC
 
 PARTS = {"publish": ("source", "telar_publish_seconds"), "commit": ("sink", "telar_commit_seconds")}
-"""What an effect waits for, as the services' own metrics tell it: commit to acknowledgement by
-Kafka, and one transaction of the next service."""
+"""What an effect waits for, as the services' own metrics tell it: from the draft of a commit to the
+acknowledgement of its events by Kafka, and one transaction of the next service."""
 
 SAMPLE = 20
 """One record in so many is also given its transaction: the pipe must not stand in its own way."""
 
+BESIDE, SAMPLE_BESIDE = 50.0, 2
+"""Records a second of the pipe beside the load, and one in so many with its transaction."""
+
 
 async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
-    """Both services at half of what they do together; then the pipe at the same rate."""
+    """Both services at half of what they do together, alone and beside a slow pipe; then the pipe
+    alone at the same rate.
+    """
     rounds: list[dict[str, float]] = []
     for _ in range(max(1, plan.rounds // 2)):
-        full, delays, parts = await _services(stage, plan)
-        seen, paid = await _pipe(stage, full / 2, plan.effect_seconds)
+        full, delays, parts, beside = await _services(stage, plan)
+        seen, paid = await _pipe(stage, full / 2, plan.effect_seconds, SAMPLE)
         rounds.append(
             {
                 "rate": round(full / 2, 1),
@@ -47,12 +52,15 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
                 **parts,
                 **_percentiles("pipe", paid),
                 **_percentiles("record", seen),
+                **_percentiles("beside", beside),
             }
         )
     return {"unit": "ms", "rounds": rounds}
 
 
-async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float], dict[str, float]]:
+async def _services(
+    stage: Stage, plan: Plan
+) -> tuple[float, list[float], dict[str, float], list[float]]:
     await stage.drop(SOURCE)
     sink = stage.sink()
     await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
@@ -75,10 +83,16 @@ async def _services(stage: Stage, plan: Plan) -> tuple[float, list[float], dict[
         count = int(full / 2 * plan.effect_seconds)
         await steadily(url, orders(stage, count), full / 2)
         await asyncio.sleep(2)
-        parts = _means(before, await _spent(urls))
+        parts, until = _means(before, await _spent(urls)), time.time()
+        _, (_, beside) = await asyncio.gather(
+            steadily(url, orders(stage, count), full / 2),
+            _pipe(stage, BESIDE, plan.effect_seconds, SAMPLE_BESIDE),
+        )
+        await asyncio.sleep(2)
     await log.delete(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
     await stage.drop(sink)
-    return full, _delays(folder / "source.trace", folder / "sink.trace", since), parts
+    delays = _delays(folder / "source.trace", folder / "sink.trace", since, until)
+    return full, delays, parts, beside
 
 
 async def _spent(urls: Mapping[str, str]) -> dict[str, tuple[float, float]]:
@@ -106,13 +120,17 @@ def _means(
     }
 
 
-def _delays(source: Path, sink: Path, since: float) -> list[float]:
-    committed = {event: at for at, event, _ in orjson.loads(source.read_bytes()) if at > since}
+def _delays(source: Path, sink: Path, since: float, until: float) -> list[float]:
+    seen = orjson.loads(source.read_bytes())
+    committed = {event: at for at, event, _ in seen if since < at < until}
     effects = {cause: at for at, _, cause in orjson.loads(sink.read_bytes())}
     return [effects[event] - at for event, at in committed.items() if event in effects]
 
 
-async def _pipe(stage: Stage, rate: float, seconds: float) -> tuple[list[float], list[float]]:
+async def _pipe(
+    stage: Stage, rate: float, seconds: float, sample: int
+) -> tuple[list[float], list[float]]:
+    """Seconds until each record was seen, and until one in `sample` had its transaction."""
     topic = "bench.pipe"
     await log.create(stage.place.kafka, topic)
     outgoing = list(records(Load(int(rate * seconds), 1000)))
@@ -124,7 +142,7 @@ async def _pipe(stage: Stage, rate: float, seconds: float) -> tuple[list[float],
     await consumer.start()
     sent: list[float] = []
     try:
-        reading = asyncio.create_task(_read(stage, consumer, sent, len(outgoing)))
+        reading = asyncio.create_task(_read(stage, consumer, sent, len(outgoing), sample))
         began = time.perf_counter()
         for number, one in enumerate(outgoing):
             if (early := began + number / rate - time.perf_counter()) > 0:
@@ -140,7 +158,7 @@ async def _pipe(stage: Stage, rate: float, seconds: float) -> tuple[list[float],
 
 
 async def _read(
-    stage: Stage, consumer: AIOKafkaConsumer, sent: list[float], count: int
+    stage: Stage, consumer: AIOKafkaConsumer, sent: list[float], count: int, sample: int
 ) -> tuple[list[float], list[float]]:
     seen: list[float] = []
     paying: list[asyncio.Task[float]] = []
@@ -149,7 +167,7 @@ async def _read(
         one = await consumer.getone()
         number = int(dict(one.headers)["number"])
         seen.append(time.perf_counter() - sent[number])
-        if number % SAMPLE == 0:
+        if number % sample == 0:
             paying.append(asyncio.create_task(_pay(stage, number, sent[number])))
     paid = list(await asyncio.gather(*paying))
     await stage.database.drop_database("bench_pipe")

@@ -1,84 +1,111 @@
 """What an event costs when a thousand keys are stored, and when a million are."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from bench.feed import Load
 from bench.measures.consume import one
+from bench.peers.outbox import GENESIS
 from bench.plan import Plan
-from bench.sides import TELAR
+from bench.sides import BY_HAND, TELAR, Side
 from bench.stage import Stage
 from bench.work import SINK
 
 CHUNK = 5_000
 Document = dict[str, Any]
+Rounds = dict[str, dict[str, list[dict[str, float]]]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a side keeps a person who has done nothing yet."""
+
+    side: Side
+    name: str
+    account: Callable[[str], Document]
+    stream: Callable[[str], Document]
+
+    def database(self, keys: int) -> str:
+        """Where so many are kept."""
+        return f"{self.name}_keys_{keys}"
+
+
+OURS = Kept(
+    TELAR,
+    "telar",
+    lambda who: {"_id": who, "version": 1, "orders": 0, "balance": 0, "check": 0},
+    lambda who: {"_id": who, "version": 1, "out": {SINK: (1, GENESIS)}, "in": {}, "parked": {}},
+)
+THEIRS = Kept(
+    BY_HAND,
+    "by_hand",
+    lambda who: {"_id": who, "orders": 0, "balance": 0, "last_order_id": None, "check": 0},
+    lambda who: {"_id": who, "in": (0, GENESIS), "out": (1, GENESIS)},
+)
+BOTH = (OURS, THEIRS)
 
 
 async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
-    """Each number of stored keys in turn; every event finds its key there.
+    """Each number of stored keys in turn, of both sides; every event finds its key there.
 
     `few`: as many keys as in the smallest store have events, spread over all; `all`: every key.
     """
-    found: dict[str, dict[str, list[dict[str, float]]]] = {"few": {}, "all": {}}
-    for keys in plan.keys:
-        await _store(stage, keys)
-    for _ in range(plan.keys_rounds):
+    found: dict[str, Rounds] = {one.side.name: {"few": {}, "all": {}} for one in BOTH}
+    for kept in BOTH:
         for keys in plan.keys:
-            for name, people in {"few": min(plan.keys), "all": keys}.items():
-                if name == "few" or keys > min(plan.keys):  # of the smallest both are the same
-                    rates = found[name].setdefault(str(keys), [])
-                    rates.append(await _round(stage, plan, keys, people))
+            await _store(stage, kept, keys)
+    for _, (name, keys, people), kept in product(range(plan.keys_rounds), _uses(plan), BOTH):
+        rates = found[kept.side.name][name].setdefault(str(keys), [])
+        rates.append(await _round(stage, plan, kept, keys, people))
+    for kept in BOTH:
+        for keys in plan.keys:
+            await stage.database.drop_database(kept.database(keys))
+    return {"unit": "events/s", "sides": found}
+
+
+def _uses(plan: Plan) -> Iterator[tuple[str, int, int]]:
+    """Which store is used how: the name of the use, keys stored, keys used."""
+    fewest = min(plan.keys)
     for keys in plan.keys:
-        await stage.database.drop_database(_database(keys))
-    return {"unit": "events/s", **found}
+        yield "few", keys, fewest
+        if keys > fewest:  # of the smallest both are the same
+            yield "all", keys, keys
 
 
-async def _round(stage: Stage, plan: Plan, keys: int, people: int) -> dict[str, float]:
+async def _round(stage: Stage, plan: Plan, kept: Kept, keys: int, people: int) -> dict[str, float]:
     load = Load(plan.keys_events, people, prefix=f"k{keys}", stride=keys // people)
     await stage.feed(load)
-    more = {"BENCH_DATABASE": _database(keys)}
-    took = await one(stage, TELAR, plan.keys_events, 120.0, more)
+    more = {"BENCH_DATABASE": kept.database(keys)}
+    took = await one(stage, kept.side, plan.keys_events, 120.0, more)
     await stage.unfeed()
-    await _restore(stage, load, _database(keys))
+    await _restore(stage, kept, keys, load)
     return took
 
 
-def _database(keys: int) -> str:
-    return f"telar_keys_{keys}"
-
-
-async def _store(stage: Stage, keys: int) -> None:
-    load, database = Load(0, keys, prefix=f"k{keys}"), stage.database[_database(keys)]
+async def _store(stage: Stage, kept: Kept, keys: int) -> None:
+    load, database = Load(0, keys, prefix=f"k{keys}"), stage.database[kept.database(keys)]
     for people in _chunks(load.person(number) for number in range(keys)):
-        accounts, streams = [_account(one) for one in people], [_stream(one) for one in people]
         await asyncio.gather(
-            database.accounts.insert_many(accounts, ordered=False),
-            database.streams.insert_many(streams, ordered=False),
+            database.accounts.insert_many([*map(kept.account, people)], ordered=False),
+            database.streams.insert_many([*map(kept.stream, people)], ordered=False),
         )
 
 
-async def _restore(stage: Stage, load: Load, name: str) -> None:
+async def _restore(stage: Stage, kept: Kept, keys: int, load: Load) -> None:
     """As before the run, so that the next one finds the same."""
-    database = stage.database[name]
+    database = stage.database[kept.database(keys)]
     touched = {event.person_id for event in load.events()}
     for people in _chunks(touched):
         where = {"_id": {"$in": people}}
         await database.accounts.delete_many(where)
         await database.streams.delete_many(where)
-        await database.accounts.insert_many([_account(one) for one in people])
-        await database.streams.insert_many([_stream(one) for one in people])
+        await database.accounts.insert_many([*map(kept.account, people)])
+        await database.streams.insert_many([*map(kept.stream, people)])
     for own in ("outbox", "offsets"):
         await database[own].delete_many({})
-
-
-def _account(person_id: str) -> Document:
-    return {"_id": person_id, "version": 1, "orders": 0, "balance": 0, "check": 0}
-
-
-def _stream(person_id: str) -> Document:
-    out = {SINK: (1, "0" * 64)}
-    return {"_id": person_id, "version": 1, "out": out, "in": {}, "parked": {}}
 
 
 def _chunks(people: Iterable[str]) -> Iterator[list[str]]:

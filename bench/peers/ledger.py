@@ -6,6 +6,7 @@ batches of one.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ class Ledger:
         self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             mongo, tz_aware=True, w="majority", readConcernLevel="majority", maxPoolSize=pool
         )
-        self._database = self._client[f"telar_{SINK}"]
+        self._database = self._client[os.environ.get("BENCH_DATABASE", f"telar_{SINK}")]
 
     @property
     def outbox(self) -> Collection:

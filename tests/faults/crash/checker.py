@@ -110,6 +110,8 @@ class Databases:
         for name, database in (("shelf", self.shelf), ("reader", self.reader)):
             unsent = await database["outbox"].count_documents({"send_after": {"$exists": True}})
             found += [f"{name}: {unsent} commits wait to be sent"] if unsent else []
+            async for one in database["backfills"].find({"state": {"$ne": "done"}}):
+                found.append(f"{name}: the backfill of {one['_id']} is {one['state']}")
             async for one in database["parked"].find({}):
                 found.append(f"{name}: {one['_id']} is parked ({one['reason']} {one['code']})")
             async for one in database["quarantine"].find({}):

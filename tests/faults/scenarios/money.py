@@ -55,12 +55,12 @@ async def _round(trial: Trial, crowd: list[Woman], covered: int) -> None:
         Command("grants", "apply", Who(woman.id, ("applicant",)), "/applications", asked)
         for woman in crowd
     ]
-    await _all(trial, applied, at_once=64)
+    await _all(trial, applied, at_once=len(applied))
     proposed = [
         Command("grants", "propose", REVIEWER, f"/applications/{one}/proposal", {"amount": AMOUNT})
         for one in ids
     ]
-    await _all(trial, proposed, at_once=64)
+    await _all(trial, proposed, at_once=len(proposed))
     approved = [Command("grants", "approve", STAFF, f"/awards/{one}/approval") for one in ids]
     await _all(trial, approved, at_once=len(approved))
     trial.tally.wrong += await asyncio.to_thread(_outcome, trial, pool, covered)
