@@ -48,15 +48,15 @@ async def drafted(
 
 async def _fold(draft: Draft, snapshot: Snapshot) -> None:
     batch = draft.batch
-    missing = {ref for work in draft.works for ref in _first(work, batch.handlers)}
+    # In the order of the intents, each once: every process takes them so, and nothing is sorted.
+    refs = list(dict.fromkeys(ref for work in draft.works for ref in _first(work, batch.handlers)))
     while True:
-        if missing:
-            refs = in_order(missing)
+        if refs:
             batch.add(refs, await snapshot.load(by_collection(refs)))
             if draft.outcomes:  # else nothing was folded yet
                 batch.reset()
-        missing = _pass(draft)
-        if not missing:
+        refs = in_order(_pass(draft))
+        if not refs:
             return
 
 

@@ -12,13 +12,12 @@ from uuid import UUID
 
 import structlog
 
-from shared.chassis import metrics, streams
+from shared.chassis import metrics, outbox, streams
 from shared.chassis.clock import Clock
 from shared.chassis.control import MOST_HEADS, Ask, Head, Heads, outgoing
 from shared.chassis.duties import Duties
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
-from shared.chassis.outbox import COLLECTION as OUTBOX
 from shared.chassis.outbox import Publisher
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.repair import ANSWER_MOST
@@ -36,7 +35,7 @@ OVERLAP = timedelta(seconds=60)
 ASK_AGAIN = 30.0
 """The same ask is answered once in so many seconds."""
 
-_COMMITS, _ASKS, _MOST_KEYS = 200, 1000, 20_000
+_ASKS, _MOST_KEYS = 1000, 20_000
 
 log = structlog.get_logger("telar.heads")
 
@@ -102,11 +101,7 @@ class Announcer:
         since = duty.get("since", upto - EVERY)
         heads: dict[str, Head] = {}
         busy: set[str] = set()
-        after = first_id(since - OVERLAP)
-        while page := await self.store.page(
-            OUTBOX, {}, sort="_id", after=(after, after), limit=_COMMITS
-        ):
-            after = page[-1]["_id"]
+        async for page in outbox.since(self.store, first_id(since - OVERLAP)):
             for commit in page:
                 found = {event["key"]: event for event in commit["events"]}
                 busy |= found.keys() if commit["at"] > upto else set()

@@ -8,7 +8,7 @@ are harmless to numbered streams.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -50,7 +50,23 @@ MARK_EVERY = 0.1
 SWEPT = 20
 """Commits that a sweep takes at a time: as many as may be full."""
 
+_FIRST, _MOST, _EVENTS = 5, 50, 2_000
+"""Commits of the first page and of any, and how many events one is meant to hold."""
+
 log = structlog.get_logger("telar.outbox")
+
+
+async def since(store: Store, after: str) -> AsyncIterator[list[Document]]:
+    """The commits after this id, page by page, each as large as the one before it lets expect.
+
+    A commit has one event or 500: two hundred full ones at once took 160 MiB.
+    """
+    most = _FIRST
+    while page := await store.page(COLLECTION, {}, sort="_id", after=(after, after), limit=most):
+        yield page
+        after = page[-1]["_id"]
+        events = sum(len(commit["events"]) for commit in page)
+        most = max(1, min(_MOST, _EVENTS * len(page) // max(1, events)))
 
 
 def outbox_document(published: Sequence[Envelope], at: datetime) -> Document | None:

@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from shared.chassis import metrics, streams
+from shared.chassis import metrics, outbox, streams
 from shared.chassis.clock import Clock
 from shared.chassis.duties import Duties
 from shared.chassis.envelope import Envelope, decode
 from shared.chassis.errors import Malformed
 from shared.chassis.heads import first_id
-from shared.chassis.outbox import COLLECTION as OUTBOX
 from shared.chassis.outbox import Publisher
 from shared.chassis.ports import (
     Bus,
@@ -39,8 +38,6 @@ TAIL = "tail"
 LOOK_EVERY = timedelta(seconds=30)
 ASK_EVERY = 5.0
 """Seconds after which a process asks whether the look is its own now."""
-
-_COMMITS = 200
 
 log = structlog.get_logger("telar.tail")
 
@@ -111,11 +108,8 @@ class Tail:
         return min(times.values()) - MARGIN if times.keys() >= set(short) else None
 
     async def _send_since(self, since: datetime | None) -> int:
-        after, sent = first_id(since) if since else "", 0
-        while page := await self.store.page(
-            OUTBOX, {}, sort="_id", after=(after, after), limit=_COMMITS
-        ):
-            after = page[-1]["_id"]
+        sent = 0
+        async for page in outbox.since(self.store, first_id(since) if since else ""):
             events = [Envelope.from_document(event) for one in page for event in one["events"]]
             await self.publisher.send(events)
             sent += len(events)

@@ -24,6 +24,21 @@ def equal(where: Mapping[str, Any]) -> Query:
     return {field: {"$eq": value} for field, value in where.items()}
 
 
+def together(wanted: Mapping[str, Sequence[str]]) -> list[Query]:
+    """Documents of several collections by their ids: `of` says of which, `is` the document is.
+
+    It is asked of the first of the collections.
+    """
+    first, *others = ((name, _among(name, ids)) for name, ids in wanted.items())
+    unions = [{"$unionWith": {"coll": name, "pipeline": stages}} for name, stages in others]
+    return [*first[1], *unions]
+
+
+def _among(name: str, ids: Sequence[str]) -> list[Query]:
+    named = {"_id": 0, "of": {"$literal": name}, "is": "$$ROOT"}
+    return [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": named}]
+
+
 def beyond(sort: str, after: tuple[Any, str] | None) -> Query:
     """What comes later by (sort, _id); null comes first."""
     if after is None:

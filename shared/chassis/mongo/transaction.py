@@ -84,17 +84,17 @@ class MongoSnapshot:
             self._session.end_session()
 
     def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """All by one question: what each costs, here and there, is mostly that it is asked."""
+        found: Loaded = {name: {} for name in wanted}
+        size = sum(map(len, wanted.values())) + 1
         with translated():
-            return {name: self._among(name, ids) for name, ids in wanted.items()}
-
-    def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
-        collection = self._database[name]
-        if len(ids) == 1:
-            one = collection.find_one({"_id": ids[0]}, session=self._session)
-            return {} if one is None else {ids[0]: one}
-        query = {"_id": {"$in": list(ids)}}
-        found = collection.find(query, session=self._session, batch_size=len(ids) + 1)
-        return {document["_id"]: document for document in found.to_list()}
+            first = self._database[next(iter(wanted))]
+            rows = first.aggregate(
+                queries.together(wanted), session=self._session, batchSize=size
+            ).to_list()
+        for row in rows:
+            found[row["of"]][row["is"]["_id"]] = row["is"]
+        return found
 
 
 class MongoTransaction(MongoSnapshot):
@@ -115,6 +115,15 @@ class MongoTransaction(MongoSnapshot):
         except TimeoutError:
             raise OutcomeUnknown("no answer to the commit") from None
         self._conversation.is_over = self.is_committed = True
+
+    def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        """By one question a collection: the server unites none in a transaction."""
+        with translated():
+            return {name: self._among(name, ids) for name, ids in wanted.items()}
+
+    def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
+        found = self._database[name].find({"_id": {"$in": list(ids)}}, session=self._session)
+        return {document["_id"]: document for document in found.to_list()}
 
     def _write(self, staged: Sequence[Staged]) -> None:
         for one in staged:

@@ -19,6 +19,7 @@ from motor import motor_asyncio as motor
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import Cursor
 from pymongo.database import Database
 
@@ -62,7 +63,8 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
 
 BLOCKING: dict[type[Any], tuple[str, ...]] = {
     ClientSession: ("commit_transaction", "end_session"),
-    Collection: ("find_one",),
+    Collection: ("aggregate",),
+    CommandCursor: ("to_list",),
     Cursor: ("to_list",),
     Database: ("command",),
 }
@@ -154,7 +156,7 @@ _PACKAGES = {
 
 _PYMONGO = {
     name
-    for owner in (MongoClient, ClientSession, Database, Collection, Cursor)
+    for owner in (MongoClient, ClientSession, Database, Collection, CommandCursor, Cursor)
     for name, _ in inspect.getmembers(owner, callable)
     if not name.startswith("_")
 }
