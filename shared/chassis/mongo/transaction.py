@@ -32,6 +32,13 @@ _MOST_BYTES = 16 * 1024 * 1024
 """Of one command, a third of what the server takes."""
 
 
+_MOST_TOGETHER = 64
+"""Documents asked for by one question whatever their collections: what a few cost is the asking.
+
+Of many, each would cost more: the server wraps it, and it is unwrapped here.
+"""
+
+
 class Staged:
     """Writes of one kind to one collection, as the core says them and as the command takes them."""
 
@@ -59,6 +66,8 @@ class Staged:
 class MongoSnapshot:
     """Reads of one instant, by a session that fixes it at the first."""
 
+    _most_together = _MOST_TOGETHER
+
     def __init__(
         self, session: ClientSession, database: Database[Document], threads: Executor
     ) -> None:
@@ -84,23 +93,30 @@ class MongoSnapshot:
             self._session.end_session()
 
     def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
-        """All by one question: what each costs, here and there, is mostly that it is asked."""
-        found: Loaded = {name: {} for name in wanted}
-        size = sum(map(len, wanted.values())) + 1
         with translated():
-            first = self._database[next(iter(wanted))]
-            rows = first.aggregate(
-                queries.together(wanted), session=self._session, batchSize=size
-            ).to_list()
-        for row in rows:
+            if sum(map(len, wanted.values())) <= self._most_together:
+                return self._together(wanted)
+            return {name: self._among(name, ids) for name, ids in wanted.items()}
+
+    def _together(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
+        found: Loaded = {name: {} for name in wanted}
+        first = self._database[next(iter(wanted))]
+        for row in first.aggregate(queries.together(wanted), session=self._session).to_list():
             found[row["of"]][row["is"]["_id"]] = row["is"]
         return found
+
+    def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
+        found = self._database[name].find(
+            {"_id": {"$in": list(ids)}}, session=self._session, batch_size=len(ids) + 1
+        )
+        return {document["_id"]: document for document in found.to_list()}
 
 
 class MongoTransaction(MongoSnapshot):
     """One server transaction. After any error it is over: the server has aborted it."""
 
     is_committed = False
+    _most_together = -1  # the server unites nothing in a transaction
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; each document at most once."""
@@ -115,15 +131,6 @@ class MongoTransaction(MongoSnapshot):
         except TimeoutError:
             raise OutcomeUnknown("no answer to the commit") from None
         self._conversation.is_over = self.is_committed = True
-
-    def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
-        """By one question a collection: the server unites none in a transaction."""
-        with translated():
-            return {name: self._among(name, ids) for name, ids in wanted.items()}
-
-    def _among(self, name: str, ids: Sequence[str]) -> dict[str, Document]:
-        found = self._database[name].find({"_id": {"$in": list(ids)}}, session=self._session)
-        return {document["_id"]: document for document in found.to_list()}
 
     def _write(self, staged: Sequence[Staged]) -> None:
         for one in staged:
