@@ -83,7 +83,7 @@ def overdue(service: str, count: int) -> Finding:
 def lost(service: str, one: dict[str, Any]) -> Finding:
     """Events that stand in the outbox and not in Kafka."""
     key, there = one["key"], one.get("in_kafka") or 0
-    mend = f"telar resend --topic {service} {_key(key)} --from {there + 1}"
+    mend = f"telar resend --topic {service} {_key(key)} --from {one['lacks']}"
     return Finding(NOT_IN_KAFKA, service, service, key, f"{there} of {one['head']}", mend)
 
 

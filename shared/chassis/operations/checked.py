@@ -49,6 +49,8 @@ class Difference(Frozen):
     key: str
     head: int
     in_kafka: int
+    lacks: int | None = None
+    """The first number that Kafka does not hold: later ones may stand there."""
 
 
 class Topic(Frozen):
@@ -126,6 +128,7 @@ async def _differences(
             there = numbers.pop(stream["_id"], set())
             if there != set(range(1, head + 1)):
                 known = max(there) if there and max(there) > head else len(there)
-                yield Difference(key=stream["_id"], head=head, in_kafka=known)
+                lacks = next((one for one in range(1, head + 1) if one not in there), None)
+                yield Difference(key=stream["_id"], head=head, in_kafka=known, lacks=lacks)
     for key, there in numbers.items():
         yield Difference(key=key, head=0, in_kafka=max(there))
