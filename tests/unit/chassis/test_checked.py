@@ -4,6 +4,7 @@ import pytest
 
 from shared.chassis.memory import MemoryStore
 from shared.chassis.operations import checked
+from shared.chassis.ports import Document
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ async def test_the_first_number_that_kafka_lacks_is_named(
     there: set[int], told: list[tuple[int, int | None]]
 ) -> None:
     store = MemoryStore()
-    stream = {"_id": "ana", "out": {"trade": [3, "digest"]}, "in": {}, "parked": {}}
+    stream: Document = {"_id": "ana", "out": {"trade": [3, "digest"]}, "in": {}, "parked": {}}
     store.apply({("streams", "ana"): stream})
     found = [one async for one in checked._differences(store, "telar.trade", {"ana": there})]
     assert [(one.in_kafka, one.lacks) for one in found] == told
