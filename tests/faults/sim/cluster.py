@@ -226,9 +226,8 @@ def _request(runtime: Runtime, request: Request) -> Any:
     return SimpleNamespace(
         app=SimpleNamespace(state=SimpleNamespace(runtime=runtime)),
         state=state,
-        scope={"route": SimpleNamespace(status_code=201)},
+        scope={"route": SimpleNamespace(status_code=201), "path": "/commands"},
         headers={"idempotency-key": request.key},
         method="POST",
-        url=SimpleNamespace(path="/commands"),
         _json=request.body,
     )
