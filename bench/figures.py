@@ -36,6 +36,22 @@ def rows(results: Results) -> list[Row]:
     return found
 
 
+def floors(results: Results) -> list[tuple[str, Row]]:
+    """The lines of what does less than Telar must, each with who did it."""
+    places = (
+        ("consume", _consume, "by hand", "by hand"),
+        ("keys", _keys, "by hand", "by hand"),
+        ("effect", _effect, "beside", "the pipe beside the load"),
+    )
+    measures = results["measures"]
+    return [
+        (who, row)
+        for name, make, part, who in places
+        if name in measures
+        for row in make(measures[name], part)
+    ]
+
+
 def middle(runs: Sequence[dict[str, float]], name: str) -> float:
     """The median of one number over the rounds."""
     return median(one[name] for one in runs)
@@ -53,15 +69,23 @@ def at_most(what: tuple[str, str, str], ours: float, theirs: float, target: floa
     return Row(what[0], what[1], ours, theirs, what[2], ratio, f"≤ {target:g} x", ratio <= target)
 
 
-def _consume(measure: Results) -> list[Row]:
+_CONSUME = {
+    "by hand": 0.85,
+    "FastStream": 60,
+    "FastStream, 8 workers": 20,
+    "aiokafka, one by one": 50,
+}
+"""How many times the events a second of each peer are promised."""
+
+
+def _consume(measure: Results, side: str = "telar") -> list[Row]:
     sides = measure["sides"]
-    ours = middle(sides["telar"], "rate")
-    targets = {"by hand": 0.85, "FastStream": 60, "FastStream, 8 workers": 20}
-    targets["aiokafka, one by one"] = 50
+    ours = middle(sides[side], "rate")
     what = "consume, apply once, publish"
     return [
         at_least((what, name, "events/s"), ours, middle(sides[name], "rate"), target)
-        for name, target in targets.items()
+        for name, target in _CONSUME.items()
+        if name != side
     ]
 
 
@@ -78,13 +102,13 @@ def _http(measure: Results) -> list[Row]:
     ]
 
 
-def _effect(measure: Results) -> list[Row]:
+def _effect(measure: Results, part: str = "effect") -> list[Row]:
     rounds = measure["rounds"]
     what, against = "commit to effect, half load", "the pipe alone"
     return [
         at_most(
             (f"{what}: {label}", against, "ms"),
-            middle(rounds, f"effect_{label}"),
+            middle(rounds, f"{part}_{label}"),
             middle(rounds, f"pipe_{label}"),
             target,
         )
@@ -92,12 +116,9 @@ def _effect(measure: Results) -> list[Row]:
     ]
 
 
-def _keys(measure: Results) -> list[Row]:
-    return of_keys(measure["sides"]["telar"])
-
-
-def of_keys(stores: Results) -> list[Row]:
-    """A line for each store but the smallest, against that one, of one side."""
+def _keys(measure: Results, side: str = "telar") -> list[Row]:
+    """A line for each store but the smallest, against that one."""
+    stores = measure["sides"][side]
     smallest = min(stores["few"], key=int)
     base = middle(stores["few"][smallest], "rate")
     return [

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from bench.drawing import bars
-from bench.figures import Results, Row, middle, of_keys, rows
+from bench.figures import Results, Row, floors, middle, rows
 from tools.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
@@ -89,45 +89,23 @@ def _drawn(results: Results) -> str:
     return text
 
 
+FLOORS = """## What the machine and the same by hand reach
+
+The same lines for what does less than Telar must: where what is asked is not reached here either,
+the machine or the database is the limit and not what Telar adds.
+
+| Measure | Of | Against | Ratio | Asked of Telar |
+| --- | --- | --- | ---: | --- |
+"""
+
+
 def _floors(results: Results) -> str:
     """What the same by hand reaches of the promises, and the pipe beside the same load."""
-    measures, lines = results["measures"], list[tuple[str, str, float]]()
-    if "consume" in measures:
-        sides = measures["consume"]["sides"]
-        hand = middle(sides["by hand"], "rate")
-        lines += [
-            (f"by hand, against {name}", f"≥ {target} x", hand / middle(sides[name], "rate"))
-            for name, target in (("FastStream", 60), ("aiokafka, one by one", 50))
-        ]
-    if "keys" in measures:
-        lines += [
-            (f"by hand, {row.measure}", row.target, row.ratio)
-            for row in of_keys(measures["keys"]["sides"]["by hand"])
-        ]
-    if "effect" in measures:
-        rounds = measures["effect"]["rounds"]
-        lines += [
-            (
-                f"the pipe beside the load, against it alone: {label}",
-                f"≤ {target} x",
-                middle(rounds, f"beside_{label}") / middle(rounds, f"pipe_{label}"),
-            )
-            for label, target in (("p50", 2), ("p99", 3))
-        ]
-    if not lines:
-        return ""
-    head = ["## What the machine and the same by hand reach", "", *FLOORS]
-    table = [f"| {what} | {ratio:.2f} | {target} |" for what, target, ratio in lines]
-    return "\n".join([*head, *table]) + "\n\n"
-
-
-FLOORS = (
-    "The same lines for what does less than Telar must: where the third column is not reached here",
-    "either, the machine or the database is the limit and not what Telar adds.",
-    "",
-    "| What | Ratio | Asked of Telar |",
-    "| --- | ---: | --- |",
-)
+    lines = [
+        f"| {row.measure} | {who} | {row.against} | {row.ratio:.2f} | {row.target} |\n"
+        for who, row in floors(results)
+    ]
+    return FLOORS + "".join(lines) + "\n" if lines else ""
 
 
 def _waited(results: Results) -> str:

@@ -149,10 +149,10 @@ class Service:
             telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is in the edge
         )
         edge.install(app)
+        _health(app)
         for router in [*self.routers, operations(self.name, self.check)]:
             _every_route_has_a_policy(router)
             app.include_router(router)
-        _health(app)  # last: a request is held against one route after another
         return app
 
 

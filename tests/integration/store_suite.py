@@ -78,6 +78,18 @@ class WriteSuite:
                 "awards": ["a1", "ana"],
             }
 
+    async def test_a_load_answers_for_many_and_for_none(self, store: Store) -> None:
+        many = [f"p{number:03d}" for number in range(150)]
+        await save(store, *map(new, many), *(new(one, "awards") for one in many))
+        for reads in (store.transaction, store.snapshot):
+            async with reads() as there:
+                assert await there.load({}) == {}
+                found = await there.load({"people": many, "awards": many})
+            assert {name: sorted(documents) for name, documents in found.items()} == {
+                "people": many,
+                "awards": many,
+            }
+
     async def test_a_document_comes_back_as_it_is_kept(self, store: Store) -> None:
         there = datetime(2026, 3, 2, 6, 0, 0, 123456, tzinfo=timezone(timedelta(hours=-6)))
         await save(store, new("ana", at=there, body=b"\x00\xff", inner={"list": (1, "x", None)}))

@@ -29,9 +29,9 @@ def together(wanted: Mapping[str, Sequence[str]]) -> list[Query]:
 
     It is asked of the first of the collections.
     """
-    first, *others = ((name, _among(name, ids)) for name, ids in wanted.items())
-    unions = [{"$unionWith": {"coll": name, "pipeline": stages}} for name, stages in others]
-    return [*first[1], *unions]
+    first, *others = wanted.items()
+    unions = [{"$unionWith": {"coll": name, "pipeline": _among(name, ids)}} for name, ids in others]
+    return [*_among(*first), *unions]
 
 
 def _among(name: str, ids: Sequence[str]) -> list[Query]:

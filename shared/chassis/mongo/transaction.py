@@ -31,7 +31,6 @@ _COMMIT_AGAIN = 0.1
 _MOST_BYTES = 16 * 1024 * 1024
 """Of one command, a third of what the server takes."""
 
-
 _MOST_TOGETHER = 64
 """Documents asked for by one question whatever their collections: what a few cost is the asking.
 
@@ -94,7 +93,7 @@ class MongoSnapshot:
 
     def _load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         with translated():
-            if sum(map(len, wanted.values())) <= self._most_together:
+            if 0 < sum(map(len, wanted.values())) <= self._most_together:
                 return self._together(wanted)
             return {name: self._among(name, ids) for name, ids in wanted.items()}
 
@@ -116,7 +115,7 @@ class MongoTransaction(MongoSnapshot):
     """One server transaction. After any error it is over: the server has aborted it."""
 
     is_committed = False
-    _most_together = -1  # the server unites nothing in a transaction
+    _most_together = 0  # the server unites nothing in a transaction
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; each document at most once."""

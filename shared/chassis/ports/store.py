@@ -47,7 +47,7 @@ class Snapshot(Protocol):
     """The store as it was when something was first read from this."""
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
-        """The documents that exist among these ids; one round trip, in a transaction one each."""
+        """The documents that exist among these ids, one round trip a collection at the most."""
         ...
 
 

@@ -32,7 +32,7 @@ def each(seeds: range, *, trace: bool = False, patch: str = "") -> Iterator[Outc
     )
     warnings.simplefilter("ignore", RuntimeWarning)  # what a dead process never awaited
     gc.disable()
-    gc.freeze()  # what is imported stays: a third of each look was spent on it
+    gc.freeze()  # what is imported stays, and need not be looked at again and again
     for number, seed in enumerate(seeds):
         yield run.run(seed, servers, trace=trace)
         if number % 20 == 19:
