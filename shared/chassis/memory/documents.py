@@ -12,9 +12,10 @@ _BITS = 63
 
 def stored(value: Any) -> Any:
     """A copy as it would come back: lists for tuples, instants in UTC to the millisecond."""
-    if type(value) is str and value.isascii():  # most values: asked first
+    kind = type(value)
+    if kind is str and value.isascii():  # most values: asked first
         return value
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {_field(name): stored(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [stored(inner) for inner in value]

@@ -29,6 +29,11 @@ RETRIES = 2
 EARLY = 6
 """Of a path that was told in advance one of its first so many calls is harmed."""
 
+LIFE = 50
+"""Incidents of one lane, then comes another: what it holds grows, and with it what looking at all
+of it costs.
+"""
+
 ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
 
 
@@ -47,7 +52,7 @@ class Campaign:
         self._modes: dict[Place, Mode] = {}
         self._taken = Counter[str]()
         self._missed = Counter[Place]()
-        self._fresh = 0
+        self._lanes = 0
         self._wanted = paths.REQUIRED if harm == "death" else frozenset[str]()
         self._todo.extend(((path, "", ""), 0) for path in sorted(self._wanted))
 
@@ -62,18 +67,27 @@ class Campaign:
                 return False
             return self._ways() >= self._wanted or self.count >= 2 * most
 
-        await asyncio.gather(*[self._lane(f"lane{number}", is_enough) for number in range(lanes)])
+        async def work() -> None:
+            while self._todo and not is_enough():
+                await self._lane(is_enough)
 
-    async def _lane(self, name: str, is_enough: Callable[[], bool]) -> None:
-        lane = Lane(name, self._servers, self._folder, self._seen, self._harm)
+        await asyncio.gather(*[work() for _ in range(lanes)])
+
+    async def _lane(self, is_enough: Callable[[], bool]) -> None:
+        lane = self._new("lane")
         try:
             await lane.start()
-            while self._todo and not is_enough():
+            while self._todo and len(lane.incidents) < LIFE and not is_enough():
                 place, number = self._next()
                 await self._harm_it(lane, place, number)
             await lane.recheck()
         finally:
             await lane.close()
+
+    def _new(self, kind: str) -> Lane:
+        self._lanes += 1
+        name = f"{kind}{self._lanes}"
+        return Lane(name, self._servers, self._folder, self._seen, self._harm)
 
     @property
     def count(self) -> int:
@@ -137,8 +151,7 @@ class Campaign:
         if incident.mode != "fresh":
             await lane.run(incident)
             return
-        self._fresh += 1
-        fresh = Lane(f"fresh{self._fresh}", self._servers, self._folder, self._seen, self._harm)
+        fresh = self._new("fresh")
         try:
             await fresh.run(incident)
         finally:

@@ -54,8 +54,10 @@ class Databases:
         """The database of one of the two."""
         return {"shelf": self.shelf, "reader": self.reader}[service]
 
-    async def close(self) -> None:
-        """Let go."""
+    async def drop(self) -> None:
+        """Forget both of them, and let go."""
+        for database in (self.shelf, self.reader):
+            await self._client.drop_database(database.name)
         await self._client.close()
 
     async def seen(self, keys: Sequence[str]) -> list[Seen]:

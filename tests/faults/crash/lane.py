@@ -78,11 +78,11 @@ class Lane:
         self._topics.start()
 
     async def close(self) -> None:
-        """Kill what lives."""
+        """Kill what lives, and leave nothing to the servers that others still use."""
         for process in self._processes.values():
             await process.end()
         await self._topics.close()
-        await self._databases.close()
+        await self._databases.drop()
         await self._client.close()
 
     async def run(self, incident: Incident) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Process:
         self.is_alive, self.is_frozen = True, False
         self.skew = 0.0
         """Seconds by which the clock of its machine is wrong."""
-        self.kept: list[asyncio.Handle] = []
+        self.kept: list[Handle] = []
         self.at_death: list[Callable[[], object]] = []
         self.at_freeze: list[Callable[[], object]] = []
         self._context = copy_context()
@@ -66,6 +66,24 @@ class Process:
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
+class Handle:
+    """What `asyncio.Handle` is to a loop, without asking each time whether it is debugged."""
+
+    __slots__ = ("arguments", "callback", "context", "is_cancelled")
+
+    def __init__(
+        self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self.callback, self.arguments = callback, arguments
+        self.context = copy_context() if context is None else context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """It is skipped when its turn comes."""
+        self.is_cancelled = True
+        self.arguments = ()  # what it would have done may be much
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs what is ready in the order in which it became so; then time jumps."""
 
@@ -73,45 +91,47 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.now = 0.0
         self.steps = 0
-        self.ready: deque[asyncio.Handle] = deque()
-        self.buried: list[asyncio.Handle] = []
+        self.ready: deque[Handle] = deque()
+        self.buried: list[Handle] = []
         self.complaints: list[str] = []
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Handle]] = []
         self._count = 0
 
     def time(self) -> float:
         """Virtual seconds since the start."""
         return self.now
 
-    def call_soon(
+    # The three return no `asyncio.Handle`; whoever calls them only ever cancels it.
+
+    def call_soon(  # pyrefly: ignore[bad-override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Handle:
         """Next, after what is ready."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Handle(callback, args, context)
         self.ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # pyrefly: ignore[bad-override]
         self,
         delay: float,
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         """After so many virtual seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # pyrefly: ignore[bad-override]
         self,
         when: float,
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         """At this virtual instant; of two at one instant the first asked for is first."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = Handle(callback, args, context)
         self._count += 1
-        heapq.heappush(self._timers, (when, self._count, handle))
+        heappush(self._timers, (when, self._count, handle))
         return handle
 
     def create_task(
@@ -126,9 +146,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if error is not None:
             self.complaints.append(f"{context.get('message')}: {error!r}")
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is skipped when its time comes."""
-
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run until this is done."""
         events._set_running_loop(self)
@@ -141,28 +158,38 @@ class VirtualLoop(asyncio.BaseEventLoop):
             events._set_running_loop(None)
 
     def _step(self) -> None:
-        if not self.ready:
+        """Run what is ready now; what becomes so meanwhile is the next step's."""
+        ready = self.ready
+        if not ready:
             self._jump()
-        ready, self.ready = self.ready, deque()
         self.steps += len(ready)
         assert self.steps < MOST_STEPS, "never comes to rest"
-        while ready:
+        for _ in range(len(ready)):
             handle = ready.popleft()
-            if handle._cancelled:
+            if handle.is_cancelled:
                 continue
-            process = handle._context.get(PROCESS)  # pyrefly: ignore[missing-attribute]
+            process = handle.context.get(PROCESS)
             if process is None or (process.is_alive and not process.is_frozen):
-                handle._run()
+                self._call(handle)
             elif process.is_alive:
                 process.kept.append(handle)
             else:
                 self.buried.append(handle)
 
+    def _call(self, handle: Handle) -> None:
+        try:
+            handle.context.run(handle.callback, *handle.arguments)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            message = f"Exception in callback {handle.callback}"
+            self.call_exception_handler({"message": message, "exception": error})
+
     def _jump(self) -> None:
         timers = self._timers
-        while timers and timers[0][2]._cancelled:
-            heapq.heappop(timers)
+        while timers and timers[0][2].is_cancelled:
+            heappop(timers)
         assert timers, "everybody waits for everybody"
         self.now = max(self.now, timers[0][0])
         while timers and timers[0][0] <= self.now:
-            self.ready.append(heapq.heappop(timers)[2])
+            self.ready.append(heappop(timers)[2])
