@@ -10,7 +10,7 @@ from deploy.local.servers import Servers
 from tests.faults.crash import paths
 from tests.faults.crash.lane import NAMES, Incident, Lane, Mode
 from tests.faults.crash.plans import Harm, Plan
-from tests.faults.crash.process import Place
+from tests.faults.crash.process import Place, When
 
 MODES: dict[str, Sequence[Mode]] = {
     "boot": ("new", "fresh"),
@@ -50,6 +50,7 @@ class Campaign:
         self.incidents: list[Incident] = []
         self._todo: deque[tuple[Place, int]] = deque()
         self._modes: dict[Place, Mode] = {}
+        self._when: dict[Place, set[When]] = defaultdict(set)
         self._taken = Counter[str]()
         self._missed = Counter[Place]()
         self._lanes = 0
@@ -94,10 +95,11 @@ class Campaign:
         """Incidents that happened so far."""
         return sum(incident.happened for incident in self.incidents)
 
-    def _seen(self, service: str, place: Place) -> None:
+    def _seen(self, service: str, place: Place, when: When) -> None:
         if place not in self.services:
             self._todo.extend((place, number) for number in range(1, self.times + 1))
         self.services[place].add(service)
+        self._when[place].add(when)
 
     def _next(self) -> tuple[Place, int]:
         """Every path, then the first of all places before the second of any, in turns by path.
@@ -116,7 +118,8 @@ class Campaign:
         return chosen
 
     async def _harm_it(self, lane: Lane, place: Place, number: int) -> None:
-        modes = MODES.get(place[0], ANY)
+        # First when it was reached before: to wait in vain takes longer than anything else.
+        modes = sorted(MODES.get(place[0], ANY), key=lambda one: one not in self._when[place])
         known = self._modes.get(place)
         for mode in (known,) if known else modes:
             nth = (number or self._random.randint(1, EARLY)) if mode == "run" else 1
@@ -160,7 +163,9 @@ class Campaign:
     def progress(self) -> str:
         """How far it is: new places may still be found."""
         wrong = len(self.violations())
-        return f"{self.count} happened, {len(self._todo)} to come, {wrong} violations"
+        vain = len(self.incidents) - self.count
+        to_come = f"{len(self._todo)} to come"
+        return f"{self.count} happened, {vain} in vain, {to_come}, {wrong} violations"
 
     def violations(self) -> list[str]:
         """What was wrong, with what happened before it."""

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 
@@ -26,8 +26,10 @@ _FORKS.set_forkserver_preload(["tests.faults.crash.child"])
 Place = tuple[str, str, str]
 """A path, a call, a side of it."""
 
-Seen = Callable[[str, Place], None]
-"""Told the service and the place, once for each life."""
+When = Literal["new", "run", "stop"]
+
+Seen = Callable[[str, Place, When], None]
+"""Told the service, the place and when it was first reached, once for each life."""
 
 
 class Process:
@@ -38,6 +40,7 @@ class Process:
         self.happened = asyncio.Event()
         self.struck: Place | None = None
         self.gone = asyncio.Event()
+        self._when: When = "new"
         home.socket.unlink(missing_ok=True)
         self._pipe, theirs = _FORKS.Pipe()
         self._process = _FORKS.Process(target=child.main, args=(home, theirs, plan), daemon=True)
@@ -55,6 +58,8 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
+        if number == signal.SIGTERM:
+            self._when = "stop"
         if not self.gone.is_set() and self._process.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
@@ -81,6 +86,7 @@ class Process:
             with suppress(httpx2.TransportError):
                 answer = await http.get("/readyz")
                 if answer.status_code == 200:
+                    self._when = "run"
                     return True
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.home.name} is not ready: {answer and answer.text}")
@@ -96,7 +102,7 @@ class Process:
             self.gone.set()
             return
         if kind == "reached":
-            self._seen(self.home.name, place)
+            self._seen(self.home.name, place, self._when)
         else:
             self.struck = place
             self.happened.set()
