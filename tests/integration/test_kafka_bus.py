@@ -1,6 +1,8 @@
 """The bus on a real Kafka, and what only a real one can be asked."""
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -64,6 +66,43 @@ async def test_a_topic_that_cannot_be_made_is_an_error(servers: Servers, topic: 
     with pytest.raises(BusError):
         await bus.ensure({topic: 1})
     await bus.close()
+
+
+NOISE = os.urandom(200 * 1024)
+"""Twenty of it are several pages; of nought they would be one, compressed."""
+
+
+async def test_a_scan_may_take_longer_than_any_question(
+    bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bus.ensure({topic: 1})
+    async with sending(bus) as producer:
+        await producer.send([Outgoing(topic, b"a", NOISE)] * 20, 30)
+    monkeypatch.setattr("shared.chassis.kafka.bus.READ", 2.0)
+    began, count = time.monotonic(), 0
+    async for some in bus.scan(topic):
+        count += len(some)
+        await asyncio.sleep(0.8)  # whoever reads has to do with it
+    assert count == 20
+    assert time.monotonic() - began > 2.0
+
+
+async def test_a_scan_that_does_not_get_on_is_an_error(
+    bus: Bus, topic: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bus.ensure({topic: 1})
+    async with sending(bus) as producer:
+        await producer.send([Outgoing(topic, b"a", NOISE)] * 20, 30)
+    monkeypatch.setattr("shared.chassis.kafka.bus.READ", 3.0)
+    scan = bus.scan(topic)
+    assert await anext(scan)
+    try:
+        await asyncio.to_thread(servers.stop_kafka)
+        with pytest.raises(BusError):
+            async for _ in scan:
+                pass
+    finally:
+        await asyncio.to_thread(servers.start_kafka)
 
 
 async def test_the_largest_event_fits(bus: Bus, topic: str) -> None:

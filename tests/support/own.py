@@ -37,10 +37,13 @@ class OwnBus:
         return self._mine(await self._bus.progress(self._prefix + group, self._prefix + topic))
 
     async def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncIterator[list[Record]]:
-        theirs = _prefixed(starts or {}, self._prefix)
-        async for found in self._bus.scan(self._prefix + topic, theirs):
+        first, last = (_prefixed(some or {}, self._prefix) for some in (starts, ends))
+        async for found in self._bus.scan(self._prefix + topic, first, last):
             yield [self._own(one) for one in found]
 
     def _mine(self, found: Mapping[Place, T]) -> dict[Place, T]:

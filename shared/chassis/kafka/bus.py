@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,7 +11,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from shared.chassis.kafka.clients import CONNECT, FORCE, expect, records, stop, within
+from shared.chassis.kafka.clients import (
+    CONNECT,
+    FORCE,
+    Polled,
+    expect,
+    records,
+    stop,
+    within,
+)
 from shared.chassis.kafka.consumer import KafkaConsumer
 from shared.chassis.kafka.producer import KafkaProducer
 from shared.chassis.patience import Aside, at_most
@@ -21,7 +30,7 @@ FETCHED = 128 * 1024
 """Bytes read ahead of each partition: with more a backlog costs memory, and nothing is faster."""
 
 READ = 60.0
-"""Seconds for one question or one scan of a topic."""
+"""Seconds for one question, and in which a scan must get on."""
 
 SESSION = 10.0
 """Seconds of silence until a member is put out; by mistake it does no harm (decision 13)."""
@@ -95,7 +104,7 @@ class KafkaBus:
 
     async def ends(self, topic: str) -> dict[Place, int]:
         """The offset that the next record of each partition will have."""
-        async with self._reader(topic) as (client, places):
+        async with self._reader(topic) as (client, places), within(READ, "ends"):
             return _plain(await client.end_offsets(places))
 
     async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
@@ -108,17 +117,33 @@ class KafkaBus:
         }
 
     async def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncIterator[list[Record]]:
-        """Read a topic once without a group, from these offsets to its end now."""
+        """Read a topic once without a group, from these offsets to those, or to its end now.
+
+        However long that takes; `BusError` once it does not get on.
+        """
         async with self._reader(topic) as (client, places):
-            left = await client.end_offsets(places)
+            async with within(READ, "scan"):
+                left = await client.end_offsets(places)
             for place in places:
-                client.seek(place, max((starts or {}).get((place.topic, place.partition), 0), 0))
-            while left := {
-                one: end for one, end in left.items() if await client.position(one) < end
-            }:
-                yield records(await client.getmany(*left, timeout_ms=200))
+                plain = place.topic, place.partition
+                client.seek(place, max((starts or {}).get(plain, 0), 0))
+                left[place] = min(left[place], (ends or {}).get(plain, left[place]))
+            got_on = time.monotonic()
+            # No deadline stands over the `yield`: it would strike whoever reads.
+            while left:
+                async with within(READ, "scan"):
+                    left = {
+                        one: end for one, end in left.items() if await client.position(one) < end
+                    }
+                    found = await client.getmany(*left, timeout_ms=200) if left else {}
+                expect(bool(found) or time.monotonic() < got_on + READ, "scan: nothing comes")
+                yield _before(found, left)
+                got_on = time.monotonic() if found else got_on
 
     async def close(self) -> None:
         """Nothing is held open; what is being stopped gets a moment more."""
@@ -149,9 +174,16 @@ class KafkaBus:
             async with within(READ, "read"):
                 await client.start()
                 expect(bool(client.assignment()), f"no topic {topic}")
-                yield client, sorted(client.assignment())
+            yield client, sorted(client.assignment())
         finally:
             await stop(client, 1.0)
+
+
+def _before(found: Polled, ends: Mapping[TopicPartition, int]) -> list[Record]:
+    """Those of these records that stand before the ends."""
+    return records(
+        {one: [each for each in some if each.offset < ends[one]] for one, some in found.items()}
+    )
 
 
 def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:

@@ -104,10 +104,13 @@ class _Start(ConsumerRebalanceListener):
     ) -> None:
         """Go back to the stored offset if it is lower. A failure here would only be logged."""
         try:
+            # What would come until the offset is known stands after it, perhaps by far.
+            self._client.pause(*assigned)
             async with asyncio.timeout(CONNECT):
                 places = {(one.topic, one.partition): one for one in assigned}
                 for place, offset in (await self._offsets(list(places))).items():
                     if offset < await self._client.position(places[place]):
                         self._client.seek(places[place], offset)
+            self._client.resume(*assigned)
         except Exception as failure:
             self.failure = failure

@@ -168,12 +168,15 @@ class MemoryBus:
         return {place: (self.offsets.get((group, place), 0), end) for place, end in ends.items()}
 
     async def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncIterator[list[Record]]:
-        """Read a topic from these offsets to its end now."""
+        """Read a topic from these offsets to those, or to its end now."""
         for place, end in (await self.ends(topic)).items():
             start = max((starts or {}).get(place, 0), 0)
-            if found := self.logs[place][start:end]:
+            if found := self.logs[place][start : min(end, (ends or {}).get(place, end))]:
                 yield list(found)
 
     async def ping(self) -> None:

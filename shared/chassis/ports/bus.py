@@ -111,9 +111,15 @@ class Bus(Protocol):
         ...
 
     def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncIterator[list[Record]]:
-        """Read a topic once without a group, from these offsets (or the start) to its end now."""
+        """Read a topic once without a group, however long that takes.
+
+        From these offsets, or the start, to those, or the end that it has now.
+        """
         ...
 
     async def ping(self) -> None:

@@ -72,7 +72,10 @@ class Dealing(MemoryBus):
 
 class FromTheStart(MemoryBus):
     async def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncIterator[list[Record]]:
         yield self.records(topic)
 
