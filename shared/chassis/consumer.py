@@ -70,6 +70,7 @@ class Intake:
         self._read: Reading | None = None
         self._offsets: dict[Place, int] = {}
         self._commit_at = 0.0
+        self._shown: set[tuple[str, str]] = set()
         self._unnoted = 0
         self._stopped = asyncio.Event()
         self._polling: asyncio.Timeout | None = None
@@ -196,8 +197,7 @@ class Intake:
         if time.monotonic() < self._commit_at or self._consumer is None:
             return
         self._commit_at = time.monotonic() + COMMIT_EVERY
-        for (topic, partition), behind in self._consumer.lag().items():
-            metrics.LAG.labels(short(topic), str(partition)).set(behind)
+        self._show(self._consumer.lag())
         mine = self._consumer.assigned()
         self._offsets = {place: at for place, at in self._offsets.items() if place in mine}
         try:
@@ -209,6 +209,15 @@ class Intake:
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
             self._commit_at = time.monotonic() + COMMIT_AGAIN
             await self._check_membership()
+
+    def _show(self, lag: Mapping[Place, int]) -> None:
+        """How far behind each partition is; of one that went elsewhere another process tells."""
+        shown = {(short(topic), str(number)): behind for (topic, number), behind in lag.items()}
+        for gone in self._shown - shown.keys():
+            metrics.LAG.remove(*gone)
+        for labels, behind in shown.items():
+            metrics.LAG.labels(*labels).set(behind)
+        self._shown = set(shown)
 
     async def _check_membership(self) -> None:
         """Raise `LeftOut` if the group knows nothing of this member, though Kafka is there.

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.chassis.clock import Clock
-from shared.chassis.ports import Conflict, Document, Instant, Put, Store
+from shared.chassis.ports import Conflict, Document, Instant, Put, Store, StoreError
 
 COLLECTION = "duties"
 
@@ -42,6 +42,17 @@ class Duties:
             return None
         mine = await self._store.move(self._place(name), duty["at"], now + CLAIM)
         return {**duty, "at": now + CLAIM} if mine else None
+
+    def runs_out(self, duty: Document) -> bool:
+        """Whether half of the claim is over."""
+        return self._clock.now() > duty["at"] - CLAIM / 2
+
+    async def go_on(self, duty: Document, **note: Any) -> Document:
+        """Claim it for longer; `StoreError` if another process has taken it over."""
+        to = self._clock.now() + CLAIM
+        if not await self._store.move(self._place(duty["_id"]), duty["at"], to, note):
+            raise StoreError("another process has taken over")
+        return {**duty, **note, "at": to}
 
     async def done(self, duty: Document, again: datetime, **note: Any) -> None:
         """It is done, and due again then; `note` is for whoever does it next."""

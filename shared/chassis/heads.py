@@ -99,21 +99,23 @@ class Announcer:
         """The heads of keys that changed since the last time and are quiet now."""
         upto = self.clock.now() - QUIET
         since = duty.get("since", upto - EVERY)
-        heads: dict[str, Head] = {}
+        last: dict[str, Document] = {}
         busy: set[str] = set()
         async for page in outbox.since(self.store, first_id(since - OVERLAP)):
             for commit in page:
                 found = {event["key"]: event for event in commit["events"]}
                 busy |= found.keys() if commit["at"] > upto else set()
-                heads |= {key: _last(event) for key, event in found.items()}
-            if len(heads) > _MOST_KEYS:
-                await self._say_all(heads, busy)
-                heads.clear()
-        await self._say_all(heads, busy)
+                last |= found
+            # After a long outage all this takes longer than a claim: what is said stays said.
+            if len(last) > _MOST_KEYS or self.duties.runs_out(duty):
+                await self._say_all(last, busy)
+                last.clear()
+                duty = await self.duties.go_on(duty, since=min(page[-1]["at"], upto))
+        await self._say_all(last, busy)
         await self.duties.done(duty, self.clock.now() + EVERY, since=upto)
 
-    async def _say_all(self, heads: dict[str, Head], busy: set[str]) -> None:
-        quiet = [head for key, head in heads.items() if key not in busy]
+    async def _say_all(self, last: dict[str, Document], busy: set[str]) -> None:
+        quiet = [_head_after(event) for key, event in last.items() if key not in busy]
         for start in range(0, len(quiet), MOST_HEADS):
             await self._say(quiet[start : start + MOST_HEADS])
 
@@ -144,7 +146,7 @@ def _head(key: str, place: tuple[int, str]) -> Head:
     return Head(key=key, sequence=place[0], digest=place[1])
 
 
-def _last(event: Document) -> Head:
+def _head_after(event: Document) -> Head:
     sealed = Envelope.from_document(event)
     return _head(sealed.key, (sealed.sequence, sealed.digest))
 

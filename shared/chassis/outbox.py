@@ -38,8 +38,8 @@ GRACE = timedelta(seconds=5)
 
 CLAIM = timedelta(seconds=30)
 SEND_DEADLINE = 10.0
-WAITING = 2000
-"""Commits held in memory for sending; beyond it the sweep finds them."""
+WAITING = 20_000
+"""Events held in memory for sending; the commits beyond are found by the sweep."""
 
 AT_ONCE = 5000
 """Events sent at a time, within the deadline: a commit more than fill it."""
@@ -87,6 +87,7 @@ class Publisher:
     def __init__(self, store: Store, bus: Bus, clock: Clock) -> None:
         self.store, self.bus, self.clock = store, bus, clock
         self._waiting: deque[tuple[str, datetime, list[Envelope]]] = deque()
+        self._held = 0
         self._bell = asyncio.Event()
         self._producer: Producer | None = None
         self._sending = asyncio.Lock()
@@ -98,7 +99,8 @@ class Publisher:
 
     def offer(self, document: Document, events: list[Envelope]) -> None:
         """A commit was acknowledged: send its events soon."""
-        if len(self._waiting) < WAITING:
+        if self._held < WAITING:
+            self._held += len(events)
             self._waiting.append((document["_id"], document["at"], list(events)))
             self._bell.set()
 
@@ -114,8 +116,9 @@ class Publisher:
 
     def _next(self) -> list[tuple[str, datetime, list[Envelope]]]:
         batch, events = [self._waiting.popleft()], 0
-        while self._waiting and (events := events + len(batch[-1][2])) < AT_ONCE:
+        while (events := events + len(batch[-1][2])) < AT_ONCE and self._waiting:
             batch.append(self._waiting.popleft())
+        self._held -= events
         return batch
 
     def stop(self) -> None:
@@ -186,7 +189,7 @@ class Publisher:
             await self._marking
 
     async def sweep(self) -> int:
-        """Send once what is past its `send_after`; how many commits that were."""
+        """Send once what is past its `send_after`; how many commits were sent."""
         found = await self.store.before(COLLECTION, "send_after", self.clock.now(), SWEPT)
         batch = []
         for document in found:
@@ -195,19 +198,17 @@ class Publisher:
             if await self.store.move(Instant(COLLECTION, document["_id"], "send_after"), was, to):
                 events = [Envelope.from_document(event) for event in document["events"]]
                 batch.append((document["_id"], document["at"], events))
-        if batch:
-            await self._deliver(batch)
-            await self._marked()
-        return len(batch)
+        return len(batch) if batch and await self._deliver(batch) else 0
 
     async def run_sweep(self, every: float = 0.5) -> None:
         """Sweep for ever; an outage of the store or the bus is only a reason to come back."""
         while True:
             await asyncio.sleep(every)
             try:
-                while await self.sweep() == SWEPT:
-                    pass
-                await self._measure()
+                more = True
+                while more:
+                    more = await self.sweep() == SWEPT
+                    await self._measure()  # also where nothing can be sent, and ever more waits
             except StoreError:
                 continue
 

@@ -140,7 +140,8 @@ class Writer:
             if group.until - loop.time() > PATIENCE * 3 / 4:
                 self._queue.was_quick(works)
         except (TimeoutError, OutcomeUnknown) as error:
-            self._queue.took_too_long(works)  # or the same would be tried for ever
+            if not group.tries:  # one that waited aside tells nothing of what a batch may hold
+                self._queue.took_too_long(works)  # or the same would be tried for ever
             log.warning("batch.given_up", intents=len(works), error=type(error).__name__)
             fail_all(self._sent, Unavailable("outcome-unknown"))
             fail_all(works, Unavailable("not-ready"))  # of these nothing is written

@@ -1,9 +1,19 @@
-"""The outbox is read page by page, and no page is large."""
+"""The outbox is read page by page, and what waits in it is measured whatever Kafka does."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from shared.chassis import outbox
-from shared.chassis.memory import MemoryStore
+from shared.chassis.clock import Clock
+from shared.chassis.memory import MemoryBus, MemoryStore
+from shared.chassis.memory.bus import MemoryProducer
+from shared.chassis.ports import BusError, Outgoing, Place
+from tests.integration.core_suite import chain
+from tests.support.wait import until
+from tests.unit.chassis.test_core import Ticking
 
 
 @pytest.mark.parametrize(
@@ -27,3 +37,49 @@ async def test_pages_hold_some_events_whatever_the_commits_hold(
 
 async def test_an_empty_outbox_has_no_page() -> None:
     assert [page async for page in outbox.since(MemoryStore(), "")] == []
+
+
+class Hung(MemoryBus):
+    """A broker that takes each request and acknowledges none."""
+
+    async def producer(self) -> MemoryProducer:
+        return HungProducer(self)
+
+
+class HungProducer(MemoryProducer):
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+        await asyncio.sleep(0.2)
+        raise BusError("no answer")
+
+
+async def test_what_waits_is_measured_although_nothing_can_be_sent_and_ever_more_is_due() -> None:
+    store = Ticking()
+    at = Clock(store).now() - timedelta(minutes=11)
+    commits = [{"_id": f"{number:04d}", "at": at, "send_after": at} for number in range(1000)]
+    store.apply({("outbox", str(one["_id"])): {**one, "events": []} for one in commits})
+    publisher = outbox.Publisher(store, Hung(), Clock(store))
+    sweeping = asyncio.create_task(publisher.run_sweep(0.0))
+
+    async def is_overdue() -> bool:
+        return publisher.overdue
+
+    await until(is_overdue, within=5.0)
+    sweeping.cancel()
+
+
+async def test_more_than_memory_should_hold_is_left_to_the_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "WAITING", 5)
+    store, bus = Ticking(), MemoryBus()
+    await bus.ensure({"telar.shelf": 1})
+    publisher = outbox.Publisher(store, bus, Clock(store))
+    events, at = chain("ana", 1, 2, 3), await store.time()
+    for number in range(4):
+        publisher.offer({"_id": str(number), "at": at}, events)
+    publisher.stop()
+    await publisher.run()
+    assert len(bus.records("telar.shelf")) == 6
+    publisher.offer({"_id": "later", "at": at}, events)
+    await publisher.run()
+    assert len(bus.records("telar.shelf")) == 9

@@ -1,0 +1,87 @@
+"""Where streams end is said page by page, and what was said once is not said for ever anew."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.chassis import duties, outbox
+from shared.chassis.clock import Clock
+from shared.chassis.control import CONTROL, Heads, read
+from shared.chassis.duties import Duties
+from shared.chassis.envelope import Envelope
+from shared.chassis.heads import RECENT, Announcer
+from shared.chassis.memory import MemoryBus
+from shared.chassis.memory.store import MemoryStore
+from shared.chassis.outbox import Publisher, outbox_document
+from shared.chassis.ports import BusError, StoreError
+from tests.integration.core_suite import chain
+from tests.unit.chassis.test_core import Ticking
+
+TOPIC = "telar.shelf"
+
+
+def said(bus: MemoryBus) -> list[str]:
+    messages = [read(record) for record in bus.records(CONTROL)]
+    return [head.key for one in messages if isinstance(one, Heads) for head in one.heads]
+
+
+async def announcer(store: MemoryStore, bus: MemoryBus, count: int) -> tuple[Announcer, Duties]:
+    """Of a topic with so many quiet keys, a commit each."""
+    clock = Clock(store)
+    await clock.sync()
+    await bus.ensure({TOPIC: 1, CONTROL: 1})
+    at = clock.now() - timedelta(seconds=20)
+    for number in range(count):
+        events: list[Envelope] = chain(f"key-{number:03d}", 1)
+        document = outbox_document(events, at)
+        assert document is not None
+        store.apply({("outbox", str(document["_id"])): document})
+    mine = Duties(store, clock)
+    await mine.ensure(RECENT)
+    return Announcer(TOPIC, store, clock, Publisher(store, bus, clock), mine), mine
+
+
+async def test_quiet_keys_are_said_once_each_however_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(duties, "CLAIM", timedelta(0))  # over at once: every page goes on
+    monkeypatch.setattr(outbox, "_MOST", 5)
+    store, bus = Ticking(), MemoryBus()
+    telling, _ = await announcer(store, bus, 30)
+    await telling.look()
+    assert said(bus) == [f"key-{number:03d}" for number in range(30)]
+
+
+async def test_what_was_said_before_it_broke_off_is_not_said_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(duties, "CLAIM", timedelta(0))
+    monkeypatch.setattr(outbox, "_MOST", 5)
+    store, bus = Ticking(), MemoryBus()
+    telling, mine = await announcer(store, bus, 30)
+    duty = await mine.claim(RECENT)
+    assert duty is not None
+    calls = 0
+
+    async def breaks(page: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise BusError("away")
+
+    monkeypatch.setattr(telling, "_say", breaks)
+    with pytest.raises(BusError):
+        await telling._recent(duty)
+    (noted,) = [one for one in store.all("duties") if one["_id"] == RECENT]
+    assert noted["since"] == store.all("outbox")[0]["at"]
+
+
+async def test_who_was_overtaken_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duties, "CLAIM", timedelta(0))
+    store, bus = Ticking(), MemoryBus()
+    telling, mine = await announcer(store, bus, 30)
+    duty = await mine.claim(RECENT)
+    assert duty is not None
+    await mine.done(duty, telling.clock.now() + timedelta(seconds=5))  # as another process would
+    with pytest.raises(StoreError):
+        await telling._recent(duty)
