@@ -143,9 +143,11 @@ class Backfills:
             return
         missed = await self.handled.missed(job["_id"], places)
         for partition, stretches in missed.items():
+            job = {**job, "failed": 0}
             for stretch in stretches:
                 job, claimed = await self._fill(job, partition, stretch, claimed)
-            await self.handled.made_up(job["_id"], partition)
+            if not job["failed"]:  # else the stretches stay: the next order reads them again
+                await self.handled.made_up(job["_id"], partition)
         await self.store.move(place, claimed, claimed, {**_progress(job), "state": "done"})
         await self.store.clear(COLLECTION, [job["_id"]], "due")
         log.info("backfill.done", type=job["_id"], events=job["events"], applied=job["applied"])
@@ -174,19 +176,21 @@ class Backfills:
     async def _apply(self, job: Document, events: list[Envelope]) -> Document:
         works = [Fill(caused_by(event, self.clock.now()), event) for event in events]
         self.writer.submit(works)
-        applied, failures = 0, list(job["failures"])
+        applied, failed, failures = 0, 0, list(job["failures"])
         outcomes = await asyncio.gather(*(one.future for one in works), return_exceptions=True)
         for event, outcome in zip(events, outcomes, strict=True):
             if isinstance(outcome, StoreError | Problem):
                 raise outcome
             if isinstance(outcome, Exception):
-                where = {"key": event.key, "sequence": event.sequence}
-                failures.append({**where, "code": code_of(outcome)})
+                failed += 1
+                where = {"key": event.key, "sequence": event.sequence, "code": code_of(outcome)}
+                failures += [where] if where not in failures else []
             applied += outcome is True
         return {
             **job,
             "events": job["events"] + len(events),
             "applied": job["applied"] + applied,
+            "failed": job["failed"] + failed,
             "failures": failures[:FAILURES_KEPT],
         }
 

@@ -47,3 +47,37 @@ async def test_a_backfill_waits_until_the_older_release_reads_nothing_any_more(
         await until(lambda: state(reader), lambda seen: seen == "done")
         for key in KEYS:
             await CoreSuite.card(reader, key, [1, 2])
+
+
+async def test_what_a_backfill_failed_over_is_made_up_for_once_the_handler_is_mended(
+    tmp_path: Path,
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 13, 2)])
+        await until(
+            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 12}
+        )
+    mini.poison.add(13)
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        job = await filled(reader)
+        code = "ZeroDivisionError"
+        named = [{"key": key, "sequence": 2, "code": code} for key in sorted(KEYS)]
+        assert sorted(job["failures"], key=lambda one: str(one["key"])) == named
+        assert (job["events"], job["applied"]) == (12, 8)
+        mini.poison.clear()
+        job = await filled(reader)
+        assert (job["events"], job["applied"], job["failures"]) == (12, 4, [])
+        for key in KEYS:
+            await CoreSuite.card(reader, key, [1, 2, 13])
+        job = await filled(reader)
+        assert (job["events"], job["applied"], job["failures"]) == (0, 0, [])
+
+
+async def filled(reader: Running) -> dict[str, Any]:
+    """What a backfill that is ordered now came to."""
+    assert (await order(reader, "reader/backfill", type=LENT)).status_code == 200
+    await until(lambda: state(reader), lambda seen: seen == "done")
+    (job,) = (await reader.json("/operations/reader/backfill"))["items"]
+    return dict(job)
