@@ -59,19 +59,24 @@ def parked(service: str, one: dict[str, Any]) -> Finding:
     if why == "gap":
         mend = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
     elif why == "fork":
-        mend = _end_of_fork(service, topic, key, one["fork"])
+        mend = _end_of_fork(service, topic, key, one)
     else:
         mend = f"telar parked retry {service} --topic {topic} {_key(key)}"
     return Finding(PARKED, service, topic, key, detail, mend)
 
 
-def _end_of_fork(service: str, topic: str, key: str, other: dict[str, Any]) -> str:
-    """The other event is there, or only where the publisher says that it stands: asked for then."""
+def _end_of_fork(service: str, topic: str, key: str, one: dict[str, Any]) -> str:
+    """The other event is there, or only where the publisher says that its stream ends."""
+    (position, digest), other = one["position"], one["fork"]
     number = other["sequence"]
-    if "id" not in other:
+    adopt = f"telar adopt fork {service} --topic {topic} {_key(key)} --branch"
+    if "id" in other:
+        return f"{adopt} arrived --from {number}" if number <= position + 1 else f"{adopt} kept"
+    if number == position and other["digest"] != digest:  # sent again, it can be looked at
         return f"telar resend --topic {topic} {_key(key)} --from {number}"
-    named = f"{service} --topic {topic} {_key(key)}"
-    return f"telar adopt fork {named} --branch arrived --from {number}"
+    if number < position:
+        return f"{adopt} arrived --from {number + 1} --previous {other['digest']}"
+    return f"{adopt} kept"
 
 
 def overdue(service: str, count: int) -> Finding:

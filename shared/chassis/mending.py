@@ -248,8 +248,13 @@ def _theirs(parked: Document) -> list[Document]:
 
 
 def _unfork(here: Waiting, parked: Document, events: list[Document]) -> None:
-    """Wait no more for a decision; what is not held is asked for at once."""
-    left = {name: value for name, value in parked.items() if name != "fork"}
+    """Wait no more for a decision; what is not held is asked for at once.
+
+    Of the branch that was let go no number is known any more: asked with it, the publisher would
+    answer that it never gave it, and the key be a fork again.
+    """
+    known = max([here.position[0], *(one["sequence"] for one in events)])
+    left = {name: value for name, value in parked.items() if name != "fork"} | {"known": known}
     left |= {"reason": "gap", "code": "", "attempts": 0, "events": events, "dropped": True}
     parking.keep(here.scope, left)
     here.drain(moved=True)

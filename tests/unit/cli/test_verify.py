@@ -123,25 +123,39 @@ def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
         (
             "fork",
             ["adopt", "fork", "trade", "--topic", "training", "--key=a na",
-             "--branch", "arrived", "--from", "7"],
+             "--branch", "arrived", "--from", "2"],
         ),
     ],
 )  # fmt: skip
 def test_a_parked_key_is_named_once_with_what_mends_it(
     script: Script, capsys: pytest.CaptureFixture[str], why: str, mend: list[str]
 ) -> None:
-    wait(script, why, {"sequence": 7, "id": "e7"})
+    wait(script, why, {"sequence": 2, "id": "e2"})
     [one] = findings(script, capsys)
     assert (one["code"], one["detail"]) == ("parked", f"{why} after 1")
     assert shlex.split(one["mend"]) == ["telar", *mend]
 
 
-def test_a_fork_that_only_a_head_tells_of_is_sent_again_first(
-    script: Script, capsys: pytest.CaptureFixture[str]
+ADOPT = "telar adopt fork trade --topic training '--key=a na' --branch"
+
+
+@pytest.mark.parametrize(
+    ("fork", "mend"),
+    [
+        ({"sequence": 1, "digest": "y"}, "telar resend --topic training '--key=a na' --from 1"),
+        ({"sequence": 1, "digest": "x"}, f"{ADOPT} kept"),
+        ({"sequence": 2, "digest": "y"}, f"{ADOPT} kept"),
+        ({"sequence": 3, "id": "e3"}, f"{ADOPT} kept"),
+        ({"sequence": 0, "digest": "0"}, f"{ADOPT} arrived --from 1 --previous 0"),
+    ],
+)
+def test_what_is_named_for_a_fork_is_what_can_end_it(
+    script: Script, capsys: pytest.CaptureFixture[str], fork: dict[str, Any], mend: str
 ) -> None:
-    wait(script, "fork", {"sequence": 7, "digest": "x"})
+    """An event that is not here is sent again first, where that can show it."""
+    wait(script, "fork", fork)
     [one] = findings(script, capsys)
-    assert one["mend"] == "telar resend --topic training '--key=a na' --from 7"
+    assert one["mend"] == mend
 
 
 def test_a_gap_that_closes_meanwhile_is_no_finding(
