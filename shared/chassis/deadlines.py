@@ -7,9 +7,10 @@ from typing import Any
 
 import structlog
 
-from shared.chassis import metrics
+from shared.chassis import logging, metrics
 from shared.chassis.clock import Clock
 from shared.chassis.errors import Problem
+from shared.chassis.parking import code_of
 from shared.chassis.ports import Document, Instant, Store, StoreError
 from shared.chassis.work import TickWork
 from shared.chassis.writer import Writer
@@ -55,7 +56,10 @@ class Deadlines:
         ]
         if works:
             self.writer.submit(works)
-            await asyncio.gather(*(work.future for work in works), return_exceptions=True)
+            ends = await asyncio.gather(*(work.future for work in works), return_exceptions=True)
+            for work, end in zip(works, ends, strict=True):
+                if isinstance(end, Exception):
+                    _say(aggregate, work, end)
             metrics.TICKS.labels(aggregate.name).inc(len(works))
         return len(works)
 
@@ -77,3 +81,10 @@ class Deadlines:
         cause = f"tick/{aggregate.name}/{doc_id}/{document['due'].isoformat()}"
         context = Context(at=at, actor="clock", cause=cause, correlation=cause)
         return TickWork(context, aggregate, doc_id)
+
+
+def _say(aggregate: Aggregate[Any], work: TickWork, error: Exception) -> None:
+    """Why a tick failed: nobody else waits for its outcome. `causation` names the document."""
+    where = logging.place(error)
+    with logging.Inside(work.about):
+        log.warning("deadline.failed", aggregate=aggregate.name, code=code_of(error), where=where)
