@@ -2,7 +2,8 @@
 
 Positions do not move: the events were applied, only without this handler. Which of a key's events
 were made up for is kept in `filled`, in the transaction of their effects. While an older release
-still reads a partition, it is not known yet what that one lets go by: the job waits.
+still reads a partition, it is not known yet what that one lets go by: the job waits. What was
+missed in a topic that was made anew since is not known any more: it fails, and is not guessed.
 """
 
 import asyncio
@@ -21,7 +22,16 @@ from shared.chassis.errors import Problem
 from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.handled import Handled, Stretch
 from shared.chassis.parking import code_of
-from shared.chassis.ports import Bus, BusError, Document, Instant, Place, Store, StoreError
+from shared.chassis.ports import (
+    Bus,
+    BusError,
+    Document,
+    Instant,
+    Place,
+    Store,
+    StoreError,
+    place_id,
+)
 from shared.chassis.replies import Stored
 from shared.chassis.tail import events_of
 from shared.chassis.work import Answered, Application, Work, caused_by
@@ -31,6 +41,8 @@ from shared.model import Context, Frozen, Refused, Unknown
 COLLECTION, FILLED = "backfills", "filled"
 CLAIM = timedelta(seconds=60)
 FAILURES_KEPT = 100
+ANEW = "backfill-topic-anew"
+"""The code of a failure that is a whole stretch: `key` names its partition, `sequence` its end."""
 
 log = structlog.get_logger("telar.backfill")
 
@@ -123,6 +135,7 @@ class Backfills:
         while True:
             await asyncio.sleep(every)
             try:
+                await self.handled.mark(self.bus)
                 await self.look()
             except (StoreError, BusError, Problem) as error:
                 log.warning("backfill.waits", error=type(error).__name__)
@@ -143,11 +156,13 @@ class Backfills:
             return
         missed = await self.handled.missed(job["_id"], places)
         for partition, stretches in missed.items():
-            job = {**job, "failed": 0}
             for stretch in stretches:
-                job, claimed = await self._fill(job, partition, stretch, claimed)
-            if not job["failed"]:  # else the stretches stay: the next order reads them again
-                await self.handled.made_up(job["_id"], partition)
+                if await self.handled.is_elsewhere(self.bus, partition, stretch):
+                    job = _lost(job, partition, stretch)
+                    continue
+                job, claimed = await self._fill({**job, "failed": 0}, partition, stretch, claimed)
+                if not job["failed"]:  # else it stays: the next order reads it again
+                    await self.handled.made_up(job["_id"], partition, stretch)
         await self.store.move(place, claimed, claimed, {**_progress(job), "state": "done"})
         await self.store.clear(COLLECTION, [job["_id"]], "due")
         log.info("backfill.done", type=job["_id"], events=job["events"], applied=job["applied"])
@@ -157,12 +172,12 @@ class Backfills:
     ) -> tuple[Document, datetime]:
         """One stretch of a partition; the claim is kept alive with the progress."""
         starts = {one: end for one, end in (await self.bus.ends(place[0])).items() if one != place}
-        async for records in self.bus.scan(place[0], {**starts, place: stretch[0]}):
+        async for records in self.bus.scan(place[0], {**starts, place: stretch.start}):
             mine = [
                 event
                 for record, event in events_of(records)
                 if (record.topic, record.partition) == place
-                and (stretch[1] is None or record.offset < stretch[1])
+                and record.offset < stretch.end
                 and event.type == job["_id"]
             ]
             job = await self._apply(job, mine)
@@ -176,23 +191,32 @@ class Backfills:
     async def _apply(self, job: Document, events: list[Envelope]) -> Document:
         works = [Fill(caused_by(event, self.clock.now()), event) for event in events]
         self.writer.submit(works)
-        applied, failed, failures = 0, 0, list(job["failures"])
+        applied, failed, failures = 0, 0, job["failures"]
         outcomes = await asyncio.gather(*(one.future for one in works), return_exceptions=True)
         for event, outcome in zip(events, outcomes, strict=True):
             if isinstance(outcome, StoreError | Problem):
                 raise outcome
             if isinstance(outcome, Exception):
                 failed += 1
-                where = {"key": event.key, "sequence": event.sequence, "code": code_of(outcome)}
-                failures += [where] if where not in failures else []
+                failures = _with(failures, event.key, event.sequence, code_of(outcome))
             applied += outcome is True
         return {
             **job,
             "events": job["events"] + len(events),
             "applied": job["applied"] + applied,
             "failed": job["failed"] + failed,
-            "failures": failures[:FAILURES_KEPT],
+            "failures": failures,
         }
+
+
+def _lost(job: Document, place: Place, stretch: Stretch) -> Document:
+    return {**job, "failures": _with(job["failures"], place_id(place), stretch.end, ANEW)}
+
+
+def _with(failures: list[Document], key: str, sequence: int, code: str) -> list[Document]:
+    """One more, once, as long as there is room."""
+    one = {"key": key, "sequence": sequence, "code": code}
+    return failures if one in failures else [*failures, one][:FAILURES_KEPT]
 
 
 def _progress(job: Document) -> Document:

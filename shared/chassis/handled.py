@@ -4,18 +4,29 @@ A document a partition, brought up to date whenever the partition is taken up, s
 reader handles, and of each type the stretches of offsets that went by without a handler. While
 releases overlap, each partition's stretches end where the newer one took it up. A reader of the
 older release may still have a batch under way at that moment: it is missed by both.
+
+Beside each stretch it is noted what stood at its ends, soon after these are known. In a topic that
+was made anew something else stands there: the same offsets are other events, and nobody can say
+any more which ones were missed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.chassis.envelope import topic_of
-from shared.chassis.ports import Conflict, Document, Place, Put, Store, place_id
+from shared.chassis.marks import NOTHING, mark
+from shared.chassis.ports import Bus, Conflict, Document, Place, Put, Store, place_id
 
 COLLECTION = "handled"
 
-Stretch = tuple[int, int | None]
-"""From this offset to before that one; still going on without one."""
+
+class Stretch(NamedTuple):
+    """From this offset to before that one; what stood before each of them, by offset."""
+
+    start: int
+    end: int
+    marks: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ class Handled:
 
     store: Store
     types: frozenset[str]
+    unmarked: set[Place] = field(default_factory=set, compare=False)
+    """Partitions taken up here with ends of stretches of which nothing is noted yet."""
 
     async def take_up(self, place: Place, offset: int) -> None:
         """This partition is read from this offset now."""
@@ -31,13 +44,41 @@ class Handled:
         while True:
             known = await self.store.get(COLLECTION, place_id(place))
             if known is not None and known["types"] == mine:
-                return
+                return self._remember(place, known)
             changed = _changed(known or _new(place, mine), mine, offset)
             try:
                 await self._write(changed, known["version"] if known else None)
             except Conflict:
                 continue  # another process took it up meanwhile
+            return self._remember(place, changed)
+
+    def _remember(self, place: Place, known: Document) -> None:
+        if _unmarked(known):
+            self.unmarked.add(place)
+
+    async def mark(self, bus: Bus) -> None:
+        """Note what stands at the ends of the stretches of partitions that were taken up."""
+        for place in sorted(self.unmarked):
+            await self._mark(bus, place)
+            self.unmarked.discard(place)
+
+    async def _mark(self, bus: Bus, place: Place) -> None:
+        while (known := await self.store.get(COLLECTION, place_id(place))) is not None:
+            if not (offsets := _unmarked(known)):
+                return
+            found = {str(offset): await mark(bus, place, offset) for offset in sorted(offsets)}
+            try:
+                await self._write(_marked(known, found), known["version"])
+            except Conflict:
+                continue
             return
+
+    async def is_elsewhere(self, bus: Bus, place: Place, stretch: Stretch) -> bool:
+        """Whether something else stands at its ends now: the topic was made anew."""
+        for at, stood in stretch.marks.items():
+            if stood == NOTHING or await mark(bus, place, int(at)) != stood:
+                return True
+        return False
 
     async def everywhere(self, event_type: str, places: Sequence[Place]) -> bool:
         """Whether no partition is still read without a handler; one nobody ever read is none."""
@@ -50,11 +91,11 @@ class Handled:
         found = {place: _stretches(known.get(place_id(place)), event_type) for place in places}
         return {place: stretches for place, stretches in found.items() if stretches}
 
-    async def made_up(self, event_type: str, place: Place) -> None:
-        """What had gone by of this type is handled now."""
+    async def made_up(self, event_type: str, place: Place, stretch: Stretch) -> None:
+        """What had gone by of this type in this stretch is handled now."""
+        gone = (event_type, stretch.start, stretch.end)
         while (known := await self.store.get(COLLECTION, place_id(place))) is not None:
-            left = [one for one in _missed(known, event_type) if one["to"] is None]
-            missed = [*(one for one in known["missed"] if one["type"] != event_type), *left]
+            missed = [one for one in known["missed"] if _named(one) != gone]
             try:
                 await self._write({**known, "missed": missed}, known["version"])
             except Conflict:
@@ -85,10 +126,33 @@ def _changed(known: Document, mine: list[str], offset: int) -> Document:
     return {**known, "types": mine, "missed": missed}
 
 
-def _missed(known: Document, event_type: str) -> list[Document]:
-    return [one for one in known["missed"] if one["type"] == event_type]
+def _named(one: Document) -> tuple[str, int, int | None]:
+    return one["type"], one["from"], one["to"]
+
+
+def _unmarked(known: Document) -> set[int]:
+    """The ends of which nothing is noted; before the first record nothing can stand."""
+    ends = [(one, end) for one in known["missed"] for end in (one["from"], one["to"])]
+    return {end for one, end in ends if end and str(end) not in one.get("marks", {})}
+
+
+def _marked(known: Document, found: Mapping[str, str]) -> Document:
+    missed = [
+        {**one, "marks": {**_at_the_ends(one, found), **one.get("marks", {})}}
+        for one in known["missed"]
+    ]
+    return {**known, "missed": missed}
+
+
+def _at_the_ends(one: Document, found: Mapping[str, str]) -> dict[str, str]:
+    return {at: stood for at, stood in found.items() if int(at) in (one["from"], one["to"])}
 
 
 def _stretches(known: Document | None, event_type: str) -> list[Stretch]:
-    found = _missed(known, event_type) if known else []
-    return [(one["from"], one["to"]) for one in found if one["to"] is not None]
+    """Those of a type that have ended."""
+    found = known["missed"] if known else []
+    return [
+        Stretch(one["from"], one["to"], one.get("marks", {}))
+        for one in found
+        if one["type"] == event_type and one["to"] is not None
+    ]

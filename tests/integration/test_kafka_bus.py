@@ -15,7 +15,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from deploy.local.servers import Servers
 from shared.chassis.kafka import KafkaBus, KafkaConsumer
 from shared.chassis.kafka.clients import stop
-from shared.chassis.ports import Bus, BusError, Outgoing
+from shared.chassis.marks import NOTHING, mark
+from shared.chassis.ports import Bus, BusError, Outgoing, Place
 from tests.integration.bus_suite import BusSuite, Outage, member, read, sending, stored
 
 
@@ -59,6 +60,39 @@ async def test_nothing_of_a_topic_expires(bus: Bus, servers: Servers, topic: str
     own = [row for row in rows if row["config_source"] == 1]
     settings = {row["config_names"]: row["config_value"] for row in own}
     assert (settings["retention.ms"], settings["retention.bytes"]) == ("-1", "-1")
+
+
+async def test_the_same_record_in_a_topic_that_was_made_anew_has_another_mark(
+    bus: Bus, servers: Servers, topic: str
+) -> None:
+    place = (topic, 0)
+
+    async def filled() -> None:
+        await bus.ensure({topic: 1})
+        async with sending(bus) as producer:
+            for number in range(3):
+                await producer.send([Outgoing(topic, b"key", b"%d" % number)], 10.0)
+
+    await filled()
+    marks = [await marks_of(bus, place) for _ in "12"]
+    assert marks[0] == marks[1]
+    assert len(set(marks[0])) == 4
+    assert marks[0][3] == NOTHING
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():  # noqa: ASYNC110  nobody says when
+            await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+    await filled()
+    assert not set(marks[0][:3]) & set(await marks_of(bus, place))
+
+
+async def marks_of(bus: Bus, place: Place) -> list[str]:
+    """Of the three records, and of an offset that is not reached."""
+    return [await mark(bus, place, offset) for offset in (1, 2, 3, 4)]
 
 
 async def test_a_topic_that_cannot_be_made_is_an_error(servers: Servers, topic: str) -> None:

@@ -81,3 +81,37 @@ async def filled(reader: Running) -> dict[str, Any]:
     await until(lambda: state(reader), lambda seen: seen == "done")
     (job,) = (await reader.json("/operations/reader/backfill"))["items"]
     return dict(job)
+
+
+async def test_what_was_missed_in_a_topic_that_was_made_anew_is_not_guessed(tmp_path: Path) -> None:
+    store, old, new = Ticking(), MemoryBus(), MemoryBus()
+    kept: Any = Lent(store)
+    topic: Any = Lent(old)
+    ana = [encode(one) for one in chain("ana", 1, 2, 3)]
+    async with running(mini.DEAF, tmp_path / "keys", kept, topic) as deaf:
+        await CoreSuite.send(old, *ana[:2], *ana[:2])
+        await until(
+            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 2}
+        )
+    old.faults.come_back()
+    async with running(mini.READER, tmp_path / "keys", kept, topic) as reader:
+        await CoreSuite.send(old, ana[2])
+        await CoreSuite.card(reader, "ana", [3])
+        await until(lambda: marked(kept))
+    await new.ensure({"telar.shelf": 2, "telar.control": 1})
+    await CoreSuite.send(new, *ana)  # without the doubles, and so at other offsets
+    async with running(mini.READER, tmp_path / "keys", store, new) as reader:
+        for _ in "12":
+            job = await filled(reader)
+            await CoreSuite.card(reader, "ana", [3])
+            (failure,) = job["failures"]
+            assert (failure["code"], failure["sequence"]) == ("backfill-topic-anew", 4)
+            assert failure["key"] in ("telar.shelf/0", "telar.shelf/1")
+            assert (job["events"], job["applied"]) == (0, 0)
+
+
+async def marked(store: Any) -> bool:
+    """Whether it was noted what stands where the missed stretch ends."""
+    known = await store.some("handled", ["telar.shelf/0", "telar.shelf/1"])
+    missed = [one for document in known.values() for one in document["missed"]]
+    return any(one["type"] == LENT and "marks" in one for one in missed)
