@@ -7,6 +7,7 @@ missed in a topic that was made anew since is not known any more: it fails, and 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,7 +17,7 @@ import structlog
 from shared.chassis import streams
 from shared.chassis.audit import Asked
 from shared.chassis.batch import Ref
-from shared.chassis.clock import Clock
+from shared.chassis.clock import NEVER, Clock
 from shared.chassis.envelope import Envelope, topic_of
 from shared.chassis.errors import Problem
 from shared.chassis.fold import Scope, stream_at, stream_ref
@@ -163,8 +164,7 @@ class Backfills:
                 job, claimed = await self._fill({**job, "failed": 0}, partition, stretch, claimed)
                 if not job["failed"]:  # else it stays: the next order reads it again
                     await self.handled.made_up(job["_id"], partition, stretch)
-        await self.store.move(place, claimed, claimed, {**_progress(job), "state": "done"})
-        await self.store.clear(COLLECTION, [job["_id"]], "due")
+        await self._move(job, claimed, NEVER, "done")
         log.info("backfill.done", type=job["_id"], events=job["events"], applied=job["applied"])
 
     async def _fill(
@@ -172,21 +172,22 @@ class Backfills:
     ) -> tuple[Document, datetime]:
         """One stretch of a partition; the claim is kept alive with the progress."""
         starts = {one: end for one, end in (await self.bus.ends(place[0])).items() if one != place}
-        async for records in self.bus.scan(place[0], {**starts, place: stretch.start}):
-            mine = [
-                event
-                for record, event in events_of(records)
-                if (record.topic, record.partition) == place
-                and record.offset < stretch.end
-                and event.type == job["_id"]
-            ]
-            job = await self._apply(job, mine)
-            again = self.clock.now() + CLAIM
-            due = Instant(COLLECTION, job["_id"], "due")
-            if not await self.store.move(due, claimed, again, _progress(job)):
-                raise StoreError("another process has taken over")
-            claimed = again
+        starts[place] = stretch.start
+        async for records in self.bus.scan(place[0], starts, {place: stretch.end}):
+            mine = [event for _, event in events_of(records) if event.type == job["_id"]]
+            for wave in _waves(mine) or [[]]:
+                job = await self._apply(job, wave)
+                claimed = await self._move(job, claimed, self.clock.now() + CLAIM)
         return job, claimed
+
+    async def _move(
+        self, job: Document, claimed: datetime, to: datetime, state: str = "running"
+    ) -> datetime:
+        """Note how far it is and when it is due again, in one step; until then it is ours."""
+        place, note = Instant(COLLECTION, job["_id"], "due"), {**_progress(job), "state": state}
+        if not await self.store.move(place, claimed, to, note):
+            raise StoreError("another process has taken over")
+        return to
 
     async def _apply(self, job: Document, events: list[Envelope]) -> Document:
         works = [Fill(caused_by(event, self.clock.now()), event) for event in events]
@@ -207,6 +208,18 @@ class Backfills:
             "failed": job["failed"] + failed,
             "failures": failures,
         }
+
+
+def _waves(events: list[Envelope]) -> list[list[Envelope]]:
+    """Each key once in each: nothing of a key is tried before what comes before it is applied."""
+    waves: list[list[Envelope]] = []
+    seen: Counter[str] = Counter()
+    for event in events:
+        if seen[event.key] == len(waves):
+            waves.append([])
+        waves[seen[event.key]].append(event)
+        seen[event.key] += 1
+    return waves
 
 
 def _lost(job: Document, place: Place, stretch: Stretch) -> Document:

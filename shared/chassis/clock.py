@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from shared.chassis import metrics
 from shared.chassis.ports import Store, StoreError
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""An instant that does not come."""
+
 MOST_SKEW = 2.0
 """Seconds that this machine may be off before the replica is not ready."""
 

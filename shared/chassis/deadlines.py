@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from shared.chassis import logging, metrics
-from shared.chassis.clock import Clock
+from shared.chassis.clock import NEVER, Clock
 from shared.chassis.errors import Problem
 from shared.chassis.parking import code_of
 from shared.chassis.ports import Document, Instant, Store, StoreError
@@ -20,7 +20,7 @@ CLAIM, CLAIM_MOST = timedelta(seconds=30), timedelta(hours=1)
 """A claimed deadline comes again after this, doubling, if its tick failed or changed nothing."""
 
 ATTEMPTS = 8
-DEAD = datetime(9999, 1, 1, tzinfo=UTC)
+DEAD = NEVER
 """The `due` of what failed so often; any later change of the aggregate sets its own again."""
 
 log = structlog.get_logger("telar.deadlines")

@@ -1,11 +1,16 @@
 """A backfill that is ordered while an older release still reads waits for it to end."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from shared.chassis import backfill
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
+from shared.chassis.ports import StoreError
 from tests.integration.core_suite import LENT, CoreSuite, chain
 from tests.integration.repair_suite import Lent, order
 from tests.support import mini
@@ -73,6 +78,28 @@ async def test_what_a_backfill_failed_over_is_made_up_for_once_the_handler_is_me
             await CoreSuite.card(reader, key, [1, 2, 13])
         job = await filled(reader)
         assert (job["events"], job["applied"], job["failures"]) == (0, 0, [])
+
+
+async def test_of_one_key_nothing_is_filled_before_what_comes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 2, 3)])
+        await until(
+            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 12}
+        )
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        queue = reader.runtime.writer._queue
+        monkeypatch.setattr(backfill, "CLAIM", timedelta(seconds=1))  # then it is tried again
+        monkeypatch.setattr(queue, "most", 4)  # a key's events would go in several batches
+        await until(lambda: marked(store))
+        assert (await order(reader, "reader/backfill", type=LENT)).status_code == 200
+        store.faults.fail_next("write", StoreError)
+        await until(lambda: state(reader), lambda seen: seen == "done")
+        for key in KEYS:
+            await CoreSuite.card(reader, key, [1, 2, 3])
 
 
 async def filled(reader: Running) -> dict[str, Any]:
