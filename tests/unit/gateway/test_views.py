@@ -203,6 +203,9 @@ RESERVED = grants.FundsReserved(
     amount=200,
     balances=grants.Balances(available=800, reserved=200),
 )
+CALLED = enrollment.CallPublished(
+    call_id="c1", opens_at=NOON, closes_at=NOON + timedelta(days=1), rules_version="v1"
+)
 OPENED = grants.PoolOpened(pool_id="pool-1", amount=1000, balances=grants.Balances(available=1000))
 
 
@@ -220,6 +223,39 @@ async def test_the_history_of_a_pool_is_read_by_staff_and_by_nobody_else(quiet: 
             "balances": "available=800 reserved=200 committed=0 disbursed=0",
         }
         assert (await gateway.get(path)).json()["code"] == "role-missing"
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        ("approver", 200),
+        ("treasurer", 200),
+        ("operator", 200),
+        ("intake", 403),
+        ("trainer", 403),
+        ("trade", 403),
+    ],
+)
+async def test_who_may_not_read_awards_does_not_find_them_in_the_history_of_their_pool(
+    quiet: Gateway, role: Any, status: int
+):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        await publish(gateway, OPENED, RESERVED, CALLED)
+        headers = gateway.bearer("officer-1", role)
+        path = "/v1/things/pool-1/history?limit=1&after=grants/pool-1/2"
+        answer = await gateway.http.get(path, headers=headers)
+        assert answer.status_code == status
+        assert status == 200 or answer.json()["code"] == "role-missing"
+        path = "/v1/things/c1/history?after=enrollment/c1/1"
+        [chapter] = (await gateway.http.get(path, headers=headers)).json()["items"]
+        assert chapter["fact"] == "call-published"
+
+
+def test_only_the_history_of_a_pool_speaks_of_women():
+    hers = ("person_id", "award_id", "application_id", "enrolment_id", "seat_id", "place_id")
+    speaking = {kind.publisher() for kind in facts_of_things() if {*hers} & {*kind.model_fields}}
+    assert speaking == {"grants"}
 
 
 def test_a_leaf_that_was_lost_says_why():
