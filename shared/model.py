@@ -130,6 +130,15 @@ class Context(NamedTuple):
         """An id that a redelivery makes again: uuid5 of the cause and a name."""
         return new_id(self.cause, name)
 
+    def acts_for(self, person_id: str) -> bool:
+        """Whether it is she who acts, or somebody for her."""
+        return person_id in (self.actor, self.on_behalf_of)
+
+    @property
+    def helper(self) -> str | None:
+        """Who acts for another, if so."""
+        return self.actor if self.on_behalf_of else None
+
 
 def new_id(cause: str, name: str) -> str:
     """A deterministic id from what caused a thing and what it is for."""

@@ -10,9 +10,14 @@ from shared.model import Aggregate, Command, Context, Event, Refused
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def context(at: datetime = NOON, actor: str = "officer-1", cause: str = "cause-1") -> Context:
+def context(
+    at: datetime = NOON,
+    actor: str = "officer-1",
+    cause: str = "cause-1",
+    on_behalf_of: str | None = None,
+) -> Context:
     """A context at noon of a Monday, by an officer."""
-    return Context(at=at, actor=actor, cause=cause, correlation="correlation-1")
+    return Context(at, actor, cause, "correlation-1", on_behalf_of)
 
 
 class Spec:
@@ -31,11 +36,19 @@ class Spec:
             state = self.aggregate.evolve(state, event)
         return Spec(self.aggregate, state)
 
-    def when(self, command: Command, *, at: datetime = NOON, actor: str = "officer-1") -> "Spec":
+    def when(
+        self,
+        command: Command,
+        *,
+        at: datetime = NOON,
+        actor: str = "officer-1",
+        on_behalf_of: str | None = None,
+    ) -> "Spec":
         """Decide this command and fold what it says."""
         done = Spec(self.aggregate, self.state)
+        now = context(at, actor, on_behalf_of=on_behalf_of)
         try:
-            done.events = self.aggregate.decide(self.state, command, context(at, actor))
+            done.events = self.aggregate.decide(self.state, command, now)
         except Refused as refusal:
             done.refusal = refusal
         for event in done.events:

@@ -19,7 +19,17 @@ from shared.events.training import (
     SeatRequested,
     SeatWaitlisted,
 )
-from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
+from shared.model import (
+    Aggregate,
+    Command,
+    Context,
+    Event,
+    Forbidden,
+    Frozen,
+    Refused,
+    Tick,
+    Unknown,
+)
 from shared.types import Code, Id, Moment, PositiveCount
 
 SeatStatus = Literal[
@@ -131,7 +141,7 @@ def decide(seat: Seat | None, command: SeatCommand, now: Context) -> list[Event]
         case Seat(), Request() | Drop() | Accept():
             return _hers(seat, command, now)
         case Seat(), Record() | Complete() | Void():
-            return _trainers(seat, command)
+            return _trainers(seat, command, now)
         case Seat(status="requested"), Confirm():
             return [_kept(seat, command.terms), SeatConfirmed(**_who(seat))]
         case Seat(status="requested"), Queue():
@@ -163,7 +173,9 @@ def _hers(seat: Seat, command: Request | Drop | Accept, now: Context) -> list[Ev
     return []
 
 
-def _trainers(seat: Seat, command: Record | Complete | Void) -> list[Event]:
+def _trainers(seat: Seat, command: Record | Complete | Void, now: Context) -> list[Event]:
+    if now.acts_for(seat.person_id) and not isinstance(command, Void):
+        raise Forbidden("own-seat")
     match seat, command:
         case Seat(status="completed"), Void():
             return [SeatVoided()]

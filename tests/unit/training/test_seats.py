@@ -30,7 +30,7 @@ from shared.events.training import (
     SeatRequested,
     SeatWaitlisted,
 )
-from shared.model import Command, Tick
+from shared.model import Command, Forbidden, Tick
 from tests.support.spec import NOON, Spec
 from tests.unit.training.scenes import LATE, TERMS
 
@@ -140,6 +140,13 @@ def test_attendance_is_refused_beyond_the_last_session_and_without_a_seat() -> N
     CONFIRMED.when(Record(attendance=mark(6))).then_refused("session-unknown")
     WAITLISTED.when(Record(attendance=mark(1))).then_refused("seat-not-confirmed")
     DROPPED.when(Complete()).then_refused("seat-not-confirmed")
+
+
+@pytest.mark.parametrize("command", [Record(attendance=mark(2)), Complete()])
+def test_nobody_certifies_herself_nor_whom_she_acts_for(command: Command) -> None:
+    done = CONFIRMED.when(command, actor="ana-0").then_refused("own-seat")
+    assert isinstance(done.refusal, Forbidden)
+    CONFIRMED.when(command, actor="pia", on_behalf_of="ana-0").then_refused("own-seat")
 
 
 def test_enough_attendance_completes_the_course_by_the_rule_of_its_version() -> None:
