@@ -223,7 +223,8 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         raise Unauthorised("token-invalid")
     if not _is_subject(claims["sub"]):
         raise Unauthorised("token-invalid")
-    if act_for is not None and not (_is_subject(act_for) and "promoter" in roles):
+    # Who acts for her is nothing else meanwhile: nobody decides on what she does in another's name.
+    if act_for is not None and not (_is_subject(act_for) and set(roles) == {"promoter"}):
         raise Unauthorised("token-invalid")
     return Caller(claims["sub"], frozenset(cast(list[Role], roles)), act_for)
 

@@ -76,6 +76,9 @@ def _signed(signer: Signer) -> dict[str, str]:
         "with a subject of another form": signer.token(sub="../" + CANARY),
         "with a subject too long": signer.token(sub="a" * 65),
         "acting for somebody without being a promoter": signer.token(act_for=CANARY),
+        "acting for somebody, and more than a promoter": signer.token(
+            act_for=CANARY, roles=["promoter", "operator"]
+        ),
     }
 
 

@@ -121,6 +121,9 @@ INVALID: dict[str, Mutation] = {
     "an unknown role": lambda f: f.token(roles=["applicant", "root"]),
     "a role that is none": lambda f: f.token(roles=[{"operator": True}]),
     "for another, not a promoter": lambda f: f.token(act_for="beatriz"),
+    "for another, with a role beside": lambda f: f.token(
+        act_for="beatriz", roles=["promoter", "intake"]
+    ),
     "for a malformed other": lambda f: f.token(act_for=7, roles=["promoter"]),
 }
 MALFORMED: dict[str, Mutation] = {
