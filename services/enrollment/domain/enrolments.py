@@ -1,7 +1,7 @@
 """An enrolment: one woman in one call, from her draft to the decision of a person.
 
 There is one a woman and call: its id is made of both. The rule tree advises; an officer who is
-not the applicant decides, and says why when it is against the advice.
+neither the applicant nor who submitted it for her decides, and says why when against the advice.
 """
 
 from typing import Annotated, Literal
@@ -54,7 +54,7 @@ class Draft(Frozen):
 
 
 class Enrolment(Frozen):
-    """One woman in one call."""
+    """One woman in one call. `helped_by`: who submitted it for her."""
 
     id: Id
     person_id: Id
@@ -62,6 +62,7 @@ class Enrolment(Frozen):
     draft: Draft
     status: Status = "draft"
     submitted_at: Moment | None = None
+    helped_by: Id | None = None
     evaluation: Evaluation | None = None
     decided_by: Id | None = None
     reason_codes: tuple[Code, ...] = ()
@@ -122,6 +123,7 @@ class FactsSought(Event):
 
     inquiry: Inquiry
     at: Moment
+    helped_by: Id | None = None
 
 
 class AdviceKept(Event):
@@ -190,7 +192,8 @@ def _submit(enrolment: Enrolment, now: Context) -> list[Event]:
     business_id = enrolment.draft.business_id
     known = Facts() if business_id else Facts(business_registered=False)
     inquiry = Inquiry(**_who(enrolment), business_id=business_id, facts=known)
-    return [EnrolmentSubmitted(**_who(enrolment)), FactsSought(inquiry=inquiry, at=now.at)]
+    sought = FactsSought(inquiry=inquiry, at=now.at, helped_by=now.helper)
+    return [EnrolmentSubmitted(**_who(enrolment)), sought]
 
 
 def _evaluate(enrolment: Enrolment, facts: Facts) -> list[Event]:
@@ -207,8 +210,10 @@ def _evaluate(enrolment: Enrolment, facts: Facts) -> list[Event]:
 
 
 def _decide(enrolment: Enrolment, command: Enrol | Decline, now: Context) -> list[Event]:
-    if now.actor == enrolment.person_id:
+    if now.acts_for(enrolment.person_id):
         raise Forbidden("own-enrolment")
+    if now.actor == enrolment.helped_by:
+        raise Forbidden("helper-may-not-decide")
     done = "enrolled" if isinstance(command, Enrol) else "declined"
     if enrolment.status == done:
         return []
@@ -260,7 +265,7 @@ def _changes(event: Event) -> dict[str, object]:
         case EnrolmentSubmitted():
             return {"status": "submitted"}
         case FactsSought():
-            return {"submitted_at": event.at}
+            return {"submitted_at": event.at, "helped_by": event.helped_by}
         case AdviceKept():
             return {"status": "evaluated", "evaluation": event.evaluation}
         case DecisionKept():

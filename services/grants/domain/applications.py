@@ -6,8 +6,9 @@ The award that may follow bears the id of its application: there is never a seco
 from typing import Literal
 
 from services.grants.domain.rounds import Nomination
+from services.grants.domain.separation import bar
 from shared.events.grants import ApplicationSubmitted, ApplicationWithdrawn
-from shared.model import Aggregate, Command, Context, Event, Forbidden, Frozen, Refused, Unknown
+from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Unknown
 from shared.types import Id, Moment, PositiveCentavos
 
 ApplicationStatus = Literal["submitted", "proposed", "awarded", "closed", "withdrawn"]
@@ -16,7 +17,10 @@ AwardStep = Literal["proposed", "awarded", "closed"]
 
 
 class Application(Frozen):
-    """What she asked for, and how far it came. `closed`: its award ended before she accepted."""
+    """What she asked for, and how far it came. `closed`: its award ended before she accepted.
+
+    `helped_by`: who handed it in for her.
+    """
 
     id: Id
     person_id: Id
@@ -24,6 +28,7 @@ class Application(Frozen):
     amount: PositiveCentavos
     status: ApplicationStatus = "submitted"
     submitted_at: Moment | None = None
+    helped_by: Id | None = None
 
 
 class Submit(Command):
@@ -54,9 +59,10 @@ class Follow(Command):
 
 
 class Arrived(Event):
-    """When it was handed in: the order in which it is looked at."""
+    """When it was handed in, the order in which it is looked at; and by whom, if not by her."""
 
     at: Moment
+    helped_by: Id | None = None
 
 
 class Nominated(Event):
@@ -79,7 +85,8 @@ def decide(
 ) -> list[Event]:
     match application, command:
         case None | Application(status="withdrawn"), Submit():
-            return [ApplicationSubmitted(**dict(command)), Arrived(at=now.at)]
+            arrived = Arrived(at=now.at, helped_by=now.helper)
+            return [ApplicationSubmitted(**dict(command)), arrived]
         case None, Follow() | Void():
             return []
         case None, _:
@@ -106,8 +113,7 @@ def _again(application: Application, command: Submit) -> list[Event]:
 
 
 def _nominate(application: Application, command: Nominate, now: Context) -> list[Event]:
-    if now.actor == application.person_id:
-        raise Forbidden("award-to-oneself")
+    bar(application.person_id, application.helped_by, now)
     if application.status != "submitted":
         raise Refused("application-not-open")
     if command.amount > application.amount:
@@ -118,6 +124,7 @@ def _nominate(application: Application, command: Nominate, now: Context) -> list
         round_id=application.round_id,
         amount=command.amount,
         proposed_by=now.actor,
+        helped_by=application.helped_by,
     )
     return [Nominated(nomination=nomination)]
 
@@ -140,8 +147,9 @@ def evolve(application: Application | None, event: Event) -> Application | None:
                 round_id=event.round_id,
                 amount=event.amount,
             )
-        case Application(), Arrived(at=at):
-            return application.model_copy(update={"submitted_at": at})
+        case Application(), Arrived():
+            came = {"submitted_at": event.at, "helped_by": event.helped_by}
+            return application.model_copy(update=came)
         case Application(), Followed(status=status):
             return application.model_copy(update={"status": status})
         case Application(), ApplicationWithdrawn():

@@ -17,6 +17,7 @@ from services.grants.domain.offers import (
     Retract,
 )
 from services.grants.domain.rounds import Nomination, Terms
+from services.grants.domain.separation import bar
 from services.grants.domain.tranches import (
     Credit,
     MarkFailed,
@@ -92,8 +93,7 @@ def _approve(award: Award, now: Context) -> list[Event]:
         return []
     if award.approved_by is not None:
         raise Refused("award-already-approved")
-    if now.actor == award.person_id:
-        raise Forbidden("award-to-oneself")
+    bar(award.person_id, award.helped_by, now)
     if now.actor == award.proposed_by:
         raise Forbidden("approval-needs-second-person")
     approved = GrantApproved(
@@ -126,6 +126,7 @@ def _proposed(event: ProposalKept) -> Award:
         amount=nomination.amount,
         offer_seconds=terms.offer_seconds,
         proposed_by=nomination.proposed_by,
+        helped_by=nomination.helped_by,
         tranches=tuple(Tranche(**dict(p), met=p.course_id is None) for p in terms.parts),
     )
 

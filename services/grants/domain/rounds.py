@@ -41,13 +41,14 @@ class Round(Plan):
 
 
 class Nomination(Frozen):
-    """Somebody wants this amount for this application."""
+    """Somebody wants this amount for this application. `helped_by`: who handed it in for her."""
 
     application_id: Id
     person_id: Id
     round_id: Id
     amount: PositiveCentavos
     proposed_by: Id
+    helped_by: Id | None = None
 
 
 class Part(Frozen):

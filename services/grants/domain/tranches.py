@@ -7,6 +7,7 @@ leaving the programme holds it; one that was paid is only marked, for a person t
 from typing import Any, Literal
 
 from services.grants.domain.rounds import Part
+from services.grants.domain.separation import bar
 from shared.events.grants import TrancheHeld, TrancheReady
 from shared.model import Command, Context, Event, Forbidden, Frozen, Refused, Unknown
 from shared.types import Count, Flag, Id, PositiveCentavos, PositiveCount
@@ -35,7 +36,10 @@ class Tranche(Part):
 
 
 class Payable(Frozen):
-    """What the tranches of an award need to know of it. `stopped`: she left the programme."""
+    """What the tranches of an award need to know of it.
+
+    `stopped`: she left the programme. `helped_by`: who applied for her.
+    """
 
     id: Id
     person_id: Id
@@ -44,6 +48,7 @@ class Payable(Frozen):
     stopped: Flag = False
     proposed_by: Id
     approved_by: Id | None = None
+    helped_by: Id | None = None
 
 
 class Credit(Command):
@@ -189,10 +194,7 @@ def _tranche(award: Payable, number: int) -> Tranche:
 
 
 def _pay(award: Payable, tranche: Tranche, now: Context) -> list[Event]:
-    if now.actor == award.person_id:
-        raise Forbidden("award-to-oneself")
-    if now.actor in (award.proposed_by, award.approved_by):
-        raise Forbidden("payment-needs-third-person")
+    _third_person(award, now)
     match tranche.status:
         case "sent":
             return []
@@ -212,6 +214,12 @@ def _pay(award: Payable, tranche: Tranche, now: Context) -> list[Event]:
         amount=tranche.amount,
     )
     return [ordered]
+
+
+def _third_person(award: Payable, now: Context) -> None:
+    bar(award.person_id, award.helped_by, now)
+    if now.actor in (award.proposed_by, award.approved_by):
+        raise Forbidden("payment-needs-third-person")
 
 
 def _marked(award: Payable, tranche: Tranche, command: MarkPaid | MarkFailed) -> Event:

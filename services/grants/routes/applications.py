@@ -46,7 +46,8 @@ class ApplicationView(Frozen):
     def of(cls, application: Application) -> "ApplicationView":
         """The award bears the id of its application."""
         proposed = application.status in ("proposed", "awarded", "closed")
-        return cls(**dict(application), award_id=application.id if proposed else None)
+        award_id = application.id if proposed else None
+        return cls(award_id=award_id, **application.model_dump(exclude={"helped_by"}))
 
 
 @router.post("/applications", policy=HERS, status=201)

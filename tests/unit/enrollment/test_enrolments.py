@@ -31,7 +31,7 @@ from shared.events.enrollment import (
     EnrolmentSubmitted,
     EnrolmentWithdrawn,
 )
-from shared.model import Command, Do, Event
+from shared.model import Command, Do, Event, Forbidden
 from tests.support.spec import NOON, Spec
 from tests.unit.enrollment.scenes import ALL_MET, CLOSES, FACETS, SUBMIT, TERMS, begin, office
 
@@ -125,6 +125,20 @@ def test_declining_needs_a_reason_that_she_can_read() -> None:
 @pytest.mark.parametrize("command", [Enrol(), Decline(reason_codes=("size-allowed",))])
 def test_nobody_decides_on_her_own_enrolment(command: Command) -> None:
     EVALUATED.when(command, actor="ana").then_refused("own-enrolment")
+
+
+@pytest.mark.parametrize("command", [Enrol(), Decline(reason_codes=("size-allowed",))])
+def test_nobody_decides_while_acting_for_her_nor_after_submitting_for_her(command: Command) -> None:
+    EVALUATED.when(command, actor="pia", on_behalf_of="ana").then_refused("own-enrolment")
+    helped = DRAFT.when(Submit(), actor="pia", on_behalf_of="ana")
+    judged = helped.given(AdviceKept(evaluation=evaluate("2026-1", ALL_MET)))
+    refused = judged.when(command, actor="pia").then_refused("helper-may-not-decide")
+    assert isinstance(refused.refusal, Forbidden)
+    assert judged.when(command, actor="officer-1").events
+
+
+def test_who_submits_her_own_enrolment_has_no_helper() -> None:
+    assert DRAFT.when(Submit(), actor="ana").state.helped_by is None
 
 
 @pytest.mark.parametrize("scene", [DRAFT, DECLINED, WITHDRAWN, DISCARDED])

@@ -144,6 +144,9 @@ async def test_a_promoter_brings_in_a_woman_and_then_acts_for_her(call_as: Calle
     assert (await helps.post(f"/enrolments/{begun.body['id']}/submission")).status == 200
     alone = await call_as("pia", "promoter").get(f"/enrolments/{begun.body['id']}")
     assert alone.status == 404
+    admission = f"/enrolments/{begun.body['id']}/admission"
+    decided = await call_as("pia", "intake").post(admission, {"reason_codes": ["site-visited"]})
+    assert (decided.status, decided.code) == (403, "helper-may-not-decide")
 
 
 @pytest.mark.parametrize(

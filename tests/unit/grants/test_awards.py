@@ -49,6 +49,7 @@ NOMINATION = Nomination(
     round_id="round-1",
     amount=100,
     proposed_by="reviewer-1",
+    helped_by="pia",
 )
 TERMS = Terms(
     pool_id="pool-1",
@@ -123,11 +124,21 @@ def test_another_person_approves() -> None:
 
 @pytest.mark.parametrize(
     ("actor", "code"),
-    [("reviewer-1", "approval-needs-second-person"), ("ana-0", "award-to-oneself")],
+    [
+        ("reviewer-1", "approval-needs-second-person"),
+        ("ana-0", "award-to-oneself"),
+        ("pia", "helper-may-not-decide"),
+    ],
 )
 def test_who_has_a_part_in_it_does_not_approve(actor: str, code: str) -> None:
     done = PROPOSED.when(Approve(), actor=actor).then_refused(code)
     assert isinstance(done.refusal, Forbidden)
+
+
+def test_who_acts_for_her_neither_approves_nor_pays() -> None:
+    for_her = {"actor": "eva", "on_behalf_of": "ana-0"}
+    PROPOSED.when(Approve(), **for_her).then_refused("award-to-oneself")
+    CREDITED.when(Pay(tranche=2), **for_her).then_refused("award-to-oneself")
 
 
 def test_a_cancelled_award_is_not_approved() -> None:
@@ -231,6 +242,7 @@ def test_a_third_person_pays_once() -> None:
         ("reviewer-1", "payment-needs-third-person"),
         ("approver-1", "payment-needs-third-person"),
         ("ana-0", "award-to-oneself"),
+        ("pia", "helper-may-not-decide"),
     ],
 )
 def test_who_proposed_approved_or_receives_does_not_pay(actor: str, code: str) -> None:

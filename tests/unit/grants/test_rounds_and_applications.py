@@ -154,6 +154,18 @@ def test_nobody_nominates_herself() -> None:
     assert isinstance(done.refusal, Forbidden)
 
 
+def test_nobody_nominates_whom_she_acts_for_or_has_applied_for() -> None:
+    ask = Nominate(amount=20_001)
+    APPLIED.when(ask, actor="pia", on_behalf_of="ana-0").then_refused("award-to-oneself")
+    submit = Submit(**WHO, amount=30_000)
+    helped = Spec(APPLICATIONS).when(submit, actor="pia", on_behalf_of="ana-0")
+    helped.then(SUBMITTED, Arrived(at=NOON, helped_by="pia"))
+    done = helped.when(ask, actor="pia").then_refused("helper-may-not-decide")
+    assert isinstance(done.refusal, Forbidden)
+    kept = nomination().model_copy(update={"helped_by": "pia"})
+    helped.when(ask).then(Nominated(nomination=kept))
+
+
 @pytest.mark.parametrize("status", ["proposed", "awarded", "closed", "withdrawn"])
 def test_only_a_submitted_application_is_nominated(status: ApplicationStatus) -> None:
     stands(status).when(Nominate(amount=20_001)).then_refused("application-not-open")
