@@ -140,6 +140,7 @@ def decide_tranches(award: Payable, command: TrancheCommand, now: Context) -> li
         case ReturnMoney():
             return _return(award, _tranche(award, command.tranche))
         case MarkPaid() | MarkFailed():
+            _third_person(award, now)  # who says what the bank did: in the intent of the payment
             sent = [t for t in award.tranches if t.status == "sent"]
             ours = [t for t in sent if t.payment_id == command.payment_id]
             return [_marked(award, tranche, command) for tranche in ours]

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from services.grants.domain.pools import POOLS, Increase, Reduce
 from services.grants.domain.rounds import ROUNDS, Announce
 from services.grants.domain.tranches import Pay, ReturnMoney
 from shared.events.grants import AwardCancelled, AwardPromoted, PoolIncreased, PoolReduced
-from shared.model import Do, Refused, Step
+from shared.model import Command, Do, Refused, Step
 from tests.support.spec import NOON
 from tests.support.world import World
 from tests.unit.grants.scenes import (
@@ -155,6 +156,28 @@ def test_a_failed_payment_is_sent_again_and_paid_once() -> None:
     world.run(confirm)
     assert world.run(confirm) == []
     assert buckets(world) == (0, 0, 18_000, 12_000)
+
+
+@pytest.mark.parametrize("outcome", [Confirm(), Fail(reason_code="account-closed")])
+@pytest.mark.parametrize(
+    ("actor", "code"),
+    [
+        ("ana-0", "award-to-oneself"),
+        ("reviewer-1", "payment-needs-third-person"),
+        ("approver-1", "payment-needs-third-person"),
+    ],
+)
+def test_who_receives_proposed_or_approved_does_not_say_what_came_of_a_payment(
+    outcome: Command, actor: str, code: str
+) -> None:
+    world = office(1, AMOUNT)
+    accepted(world, "ana-0")
+    world.run(Do(AWARDS, award_of("ana-0"), Pay(tranche=1)), actor="treasurer-1")
+    said = Do(PAYMENTS, f"{award_of('ana-0')}:1:1", outcome)
+    assert world.refused(said, actor=actor) == code
+    assert world.get(PAYMENTS, f"{award_of('ana-0')}:1:1").status == "sent"
+    assert world.run(said, actor="treasurer-1")
+    assert world.run(said, actor="treasurer-1") == []
 
 
 def test_the_money_of_a_held_tranche_goes_to_the_next_in_line() -> None:

@@ -107,6 +107,8 @@ async def test_an_award_goes_from_application_to_payment_through_three_people(
     sent = (await office.treasurer.post(pay)).body["tranches"][0]
     assert sent["status"] == "sent"
     confirm = f"/payments/{sent['payment_id']}/confirmation"
+    hers = await office.call_as("ana", "treasurer").post(confirm)
+    assert (hers.status, hers.code) == (403, "award-to-oneself")
     assert (await office.treasurer.post(confirm)).body["status"] == "confirmed"
     assert await office.balances(pool_id) == [10_000, 0, 18_000, 12_000]
     assert (await office.treasurer.post(pay)).code == "tranche-already-paid"
