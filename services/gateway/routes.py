@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import Request
 from pydantic import JsonValue
 
+from services.gateway.domain.cells import shown
 from services.gateway.domain.history import HISTORY
 from services.gateway.domain.people import PEOPLE, UNKNOWN, Counts, add
 from services.gateway.domain.timeline import TIMELINE, Happening
@@ -42,23 +43,26 @@ class TimelineView(Page[FactView]):
 
 
 class StateCounts(Frozen):
-    """How often each thing happened to the women of one state; amounts are in centavos."""
+    """How often each thing happened to the women of one state; amounts are in centavos.
 
-    registered: int = 0
-    submitted: int = 0
-    enrolled: int = 0
-    declined: int = 0
-    withdrawn: int = 0
-    seats_confirmed: int = 0
-    courses_completed: int = 0
-    certificates_issued: int = 0
-    certificates_revoked: int = 0
-    applications: int = 0
-    awards_accepted: int = 0
-    accepted_amount: int = 0
-    payments_confirmed: int = 0
-    paid_amount: int = 0
-    places_confirmed: int = 0
+    Null is not shown: it is of fewer than 5 women, or would tell what another such number is.
+    """
+
+    registered: int | None = 0
+    submitted: int | None = 0
+    enrolled: int | None = 0
+    declined: int | None = 0
+    withdrawn: int | None = 0
+    seats_confirmed: int | None = 0
+    courses_completed: int | None = 0
+    certificates_issued: int | None = 0
+    certificates_revoked: int | None = 0
+    applications: int | None = 0
+    awards_accepted: int | None = 0
+    accepted_amount: int | None = 0
+    payments_confirmed: int | None = 0
+    paid_amount: int | None = 0
+    places_confirmed: int | None = 0
 
 
 class StatesView(Frozen):
@@ -94,15 +98,12 @@ async def get_history(
 
 @router.get("/indicators/states", policy=STAFF)
 async def get_states(query: Query) -> StatesView:
-    by_state: dict[str, Counts] = {}
-    total: Counts = {}
+    by_state: dict[str, Counts] = {UNKNOWN: {}}
     as_of: datetime | None = None
     async for part in counters(query.store):
         by_state[part.state] = add(by_state.get(part.state, {}), part.counts)
-        total = add(total, part.counts)
         as_of = max(as_of, part.as_of) if as_of else part.as_of
-    unknown = by_state.pop(UNKNOWN, {})
-    states = {state: StateCounts(**counts) for state, counts in sorted(by_state.items())}
-    return StatesView(
-        as_of=as_of, states=states, unknown=StateCounts(**unknown), total=StateCounts(**total)
-    )
+    cells, total = shown(by_state, StateCounts.model_fields)
+    states = {state: StateCounts(**of) for state, of in sorted(cells.items())}
+    unknown = states.pop(UNKNOWN)
+    return StatesView(as_of=as_of, states=states, unknown=unknown, total=StateCounts(**total))

@@ -10,6 +10,8 @@ from shared.model import Aggregate, Command, Context, Event, Frozen
 from shared.types import Id, Moment, StateKey
 
 UNKNOWN = "unknown"
+WOMEN = "women_"
+"""Before the name of a count: of how many women it is."""
 
 Counts = dict[str, int]
 
@@ -59,9 +61,10 @@ def decide(person: Person | None, command: Apply, _now: Context) -> list[Event]:
     after = command.state or before
     mine = person.counts if person else {}
     moved = mine if after != before else {}
+    news = command.counts | {WOMEN + name: 1 for name in command.counts if name not in mine}
     events: list[Event] = [
-        FactApplied(person_id=command.person_id, at=command.at, counts=command.counts, state=after),
-        _counted(command, after, add(moved, command.counts)),
+        FactApplied(person_id=command.person_id, at=command.at, counts=news, state=after),
+        _counted(command, after, add(moved, news)),
     ]
     if moved:
         events.append(_counted(command, before, {name: -value for name, value in moved.items()}))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.domain.people import WOMEN
 from services.gateway.handlers import (
     facts,
     facts_of_persons,
@@ -44,6 +45,9 @@ PAID = grants.PaymentConfirmed(
 PLACED = trade.PlaceConfirmed(person_id="ana", place_id="f1:ana", fair_id="f1")
 
 
+BOTH, SIX = (REGISTERED, PAID), range(6)
+
+
 def fact(event: Event, sequence: int = 1, partition: int = 0, minute: int = 0) -> Fact:
     topic = f"telar.{event.publisher()}"
     at = NOON + timedelta(minutes=minute)
@@ -73,13 +77,14 @@ class Views:
         return {ref.id: cell.value for ref, cell in cells if ref.collection == collection}
 
 
-def counted(views: Views) -> dict[str, dict[str, int]]:
-    """The sums by state, without what is zero."""
+def counted(views: Views, *, women: bool = False) -> dict[str, dict[str, int]]:
+    """The sums by state, without what is zero: how often and how much, or of how many women."""
     sums: dict[str, dict[str, int]] = {}
     for part in views.all("counters").values():
         of_state = sums.setdefault(part.state, {})
         for name, value in part.counts.items():
-            of_state[name] = of_state.get(name, 0) + value
+            if name.startswith(WOMEN) == women:
+                of_state[name] = of_state.get(name, 0) + value
     some = {s: {n: v for n, v in counts.items() if v} for s, counts in sums.items()}
     return {state: counts for state, counts in some.items() if counts}
 
@@ -101,6 +106,21 @@ def test_any_order_of_topics_ends_in_the_same_counts():
         for event, place in order:
             views.take(event, place)
         assert counted(views) == expected
+        assert counted(views, women=True) == {"20": {WOMEN + name: 1 for name in expected["20"]}}
+
+
+def test_a_woman_is_one_woman_however_often_something_happens_to_her():
+    views = Views()
+    for sequence in (1, 2):
+        views.take(PAID, fact(PAID, sequence=sequence))
+    views.take(REGISTERED, fact(REGISTERED, partition=1))
+    views.take(PAID, fact(PAID, sequence=3))
+    bea = PAID.model_copy(update={"person_id": "bea"})
+    views.take(bea, fact(bea))
+    assert counted(views)["20"]["payments_confirmed"] == 3
+    women = counted(views, women=True)
+    assert women["20"][WOMEN + "payments_confirmed"] == 1
+    assert women["unknown"][WOMEN + "payments_confirmed"] == 1
 
 
 def test_what_came_before_her_state_stands_under_unknown():
@@ -270,20 +290,39 @@ def test_a_leaf_that_was_lost_says_why():
 async def test_the_states_are_summed_with_their_time(quiet: Gateway):
     async with started(quiet) as gateway:
         await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
-        other = REGISTERED.model_copy(update={"person_id": "bea", "state": "31"})
-        unplaced = PAID.model_copy(update={"person_id": "eva"})
-        await publish(gateway, REGISTERED, PAID, other, unplaced)
+        ana = [one.model_copy(update={"person_id": f"ana-{n}"}) for n in range(5) for one in BOTH]
+        bea = [REGISTERED.model_copy(update={"person_id": f"bea-{n}", "state": "31"}) for n in SIX]
+        eva = [PAID.model_copy(update={"person_id": f"eva-{n}"}) for n in range(5)]
+        await publish(gateway, *ana, *bea, *eva)
         headers = gateway.bearer("officer-1", "auditor")
-        after = "after=enrollment/ana/1,grants/ana/1,enrollment/bea/1,grants/eva/1"
+        after = "after=enrollment/ana-4/1,grants/ana-4/1,enrollment/bea-5/1,grants/eva-4/1"
         answer = await gateway.http.get(f"/v1/indicators/states?{after}", headers=headers)
         seen = answer.json()
         assert answer.headers["telar-after"] == "reached"
         assert set(seen["states"]) == {"20", "31"}
-        assert seen["states"]["20"]["paid_amount"] == 250_000
-        assert seen["states"]["31"]["registered"] == 1
-        assert seen["unknown"]["paid_amount"] == 250_000
-        assert (seen["total"]["registered"], seen["total"]["paid_amount"]) == (2, 500_000)
-        assert seen["as_of"] == "2026-03-02T12:03:00Z"
+        assert seen["states"]["20"]["paid_amount"] == 1_250_000
+        assert seen["states"]["31"]["registered"] == 6
+        assert seen["unknown"]["paid_amount"] == 1_250_000
+        assert (seen["total"]["registered"], seen["total"]["paid_amount"]) == (11, 2_500_000)
+        assert seen["as_of"] == "2026-03-02T12:20:00Z"
+
+
+async def test_the_numbers_of_one_woman_are_not_shown_nor_what_gives_them_away(quiet: Gateway):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        many = [one.model_copy(update={"person_id": f"ana-{n}"}) for n in range(9) for one in BOTH]
+        alone = [one.model_copy(update={"person_id": "bea"}) for one in (REGISTERED, PAID, PAID)]
+        alone[0] = alone[0].model_copy(update={"state": "31"})
+        await publish(gateway, *many, *alone)
+        headers = gateway.bearer("officer-1", "trainer")
+        after = "after=enrollment/ana-8/1,grants/ana-8/1,enrollment/bea/1,grants/bea/2"
+        answer = await gateway.http.get(f"/v1/indicators/states?{after}", headers=headers)
+        assert answer.headers["telar-after"] == "reached"
+        seen = answer.json()
+        for name in ("registered", "payments_confirmed", "paid_amount"):
+            assert (seen["states"]["20"][name], seen["states"]["31"][name]) == (None, None)
+        assert (seen["total"]["registered"], seen["total"]["paid_amount"]) == (10, 2_750_000)
+        assert (seen["unknown"]["paid_amount"], seen["states"]["31"]["enrolled"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
