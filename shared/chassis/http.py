@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from shared.chassis import replies
 from shared.chassis.auth import Caller
 from shared.chassis.errors import Problem, Unavailable
-from shared.chassis.policy import Policy, person_of
+from shared.chassis.policy import Policy, confined_to, person_of
 from shared.chassis.query import Page, Paging, Query
 from shared.chassis.replies import Idempotency, Stored
 from shared.chassis.strict import parse
@@ -170,7 +170,7 @@ class Commander:
             lambda state: Stored(status, reply(state).model_dump_json().encode()),
             self.idempotency,
         )
-        work.expected = self._version
+        work.expected, work.confined_to = self._version, confined_to(self.caller)
         return await self.answer(work)
 
     async def repeated(self) -> Any:

@@ -46,6 +46,11 @@ class Role:
 _HERS = Role("applicant", "promoter")
 
 
+def confined_to(caller: Caller) -> str | None:
+    """The one key of whose stream she may know, her own; None for staff, who may know of any."""
+    return person_of(caller) if caller.roles <= _HERS.roles else None
+
+
 class Self:
     """The path parameter is the woman acted for; anybody else's is 404."""
 

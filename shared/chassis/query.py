@@ -5,7 +5,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from fastapi import Depends, Request, Response
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from shared.chassis.batch import state_of
 from shared.chassis.errors import Problem
+from shared.chassis.policy import confined_to
 from shared.chassis.ports import Store
 from shared.chassis.strict import plain
 from shared.model import Aggregate, Context, Require, Unknown
@@ -147,21 +148,42 @@ async def guard(store: Store, guards: Sequence[Require], now: Context) -> None:
         needed.check(state, now)
 
 
-async def wait_for(store: Store, service: str, position: str) -> bool:
-    """Wait until a position (`topic/key/sequence`) is applied here; False when it takes long."""
-    topic, _, rest = position.partition("/")
-    key, _, number = rest.rpartition("/")
-    if not (topic and key and number.isascii() and number.isdecimal() and len(number) < 18):
-        raise Problem(400, "after-malformed")
-    part = "out" if topic == service else "in"
+class Awaited(NamedTuple):
+    """A place of a stream, as a caller names it: `topic/key/sequence`."""
+
+    topic: str
+    key: str
+    sequence: int
+
+    @classmethod
+    def of(cls, position: str) -> "Awaited":
+        """Read one. 400 if it is none."""
+        topic, _, rest = position.partition("/")
+        key, _, number = rest.rpartition("/")
+        if not (topic and key and number.isascii() and number.isdecimal() and len(number) < 18):
+            raise Problem(400, "after-malformed")
+        return cls(topic, key, int(number))
+
+
+async def wait_for(store: Store, service: str, place: Awaited) -> bool:
+    """Wait until this place is applied here; False when it takes long."""
+    part = "out" if place.topic == service else "in"
     until, pause = asyncio.get_running_loop().time() + WAIT_FOR_POSITION, 0.01
     while asyncio.get_running_loop().time() < until:
-        stream = await store.get("streams", key)
-        if stream and stream[part].get(topic, (0,))[0] >= int(number):
+        stream = await store.get("streams", place.key)
+        if stream and stream[part].get(place.topic, (0,))[0] >= place.sequence:
             return True
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.15)  # many who wait long must not keep the database busy
     return False
+
+
+async def _reached(request: Request, after: str) -> bool:
+    runtime, own = request.app.state.runtime, confined_to(request.state.caller)
+    places = [Awaited.of(one) for one in after.split(",")[:8]]
+    if any(own not in (None, place.key) for place in places):
+        return False  # without a look: how far another woman's stream is would tell of her
+    return all([await wait_for(runtime.store, runtime.name, place) for place in places])
 
 
 async def reader(
@@ -173,8 +195,8 @@ async def reader(
     runtime = request.app.state.runtime
     await guard(runtime.store, request.state.guards, request.state.context)
     if after:
-        reached = [await wait_for(runtime.store, runtime.name, one) for one in after.split(",")[:8]]
-        response.headers["telar-after"] = "reached" if all(reached) else "not-reached"
+        told = "reached" if await _reached(request, after) else "not-reached"
+        response.headers["telar-after"] = told
     return Reader(runtime.store, response, request.state.person_id)
 
 

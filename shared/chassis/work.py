@@ -98,6 +98,8 @@ class CommandWork(Answered):
         super().__init__(context, idempotency)
         self.steps, self.reply = steps, reply
         self.expected: int | None = None
+        self.confined_to: str | None = None
+        """The one key whose place the answer tells: an intent also moves others' streams."""
 
     def wanted(self) -> Sequence[Ref]:
         """Its aggregates too, and the streams that their names let one guess.
@@ -115,7 +117,8 @@ class CommandWork(Answered):
             raise Problem(412, "edited-meanwhile")
         run(scope, self.steps, self.context)
         reply = self.reply(scope.read(target))
-        last = {event.key: event for event in scope.seal()}
+        mine = self.confined_to
+        last = {event.key: event for event in scope.seal() if mine in (None, event.key)}
         places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
         return replace(reply, position=",".join(places) or None)
 

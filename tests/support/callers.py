@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +26,11 @@ class TickingStore(MemoryStore):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, and the body as read."""
+    """What came back: the status, the body as read, the headers."""
 
     status: int
     body: Any
+    headers: Mapping[str, str]
 
     @property
     def code(self) -> str:
@@ -47,9 +49,12 @@ class Caller:
         """A query."""
         return _answer(await self._http.get(path, params=params, headers=self._headers()))
 
-    async def post(self, path: str, body: Any = None, key: str | None = None) -> Answer:
-        """A command, under a key of its own unless one is given."""
+    async def post(
+        self, path: str, body: Any = None, key: str | None = None, match: str | None = None
+    ) -> Answer:
+        """A command, under a key of its own unless one is given; `match` is what she has read."""
         headers = self._headers(key or uuid.uuid4().hex)
+        headers |= {"if-match": match} if match else {}
         return _answer(await self._http.post(path, json=body, headers=headers))
 
     async def put(self, path: str, body: Any) -> Answer:
@@ -63,7 +68,7 @@ class Caller:
 
 
 def _answer(response: httpx2.Response) -> Answer:
-    return Answer(response.status_code, response.json())
+    return Answer(response.status_code, response.json(), response.headers)
 
 
 class Callers:

@@ -217,6 +217,25 @@ async def test_her_timeline_is_read_in_pages_by_time_through_the_public_api(quie
         assert rest["next"] is None
 
 
+async def test_she_waits_for_her_own_facts_and_learns_of_nobody_elses(quiet: Gateway):
+    async with started(quiet) as gateway:
+        await until(gateway.app.state.runtime.faults, lambda faults: "starting" not in faults)
+        other = REGISTERED.model_copy(update={"person_id": "bea"})
+        await publish(gateway, REGISTERED, other, OPENED)
+        helper = gateway.issuer.access_token("helper", ["promoter"], "ana")
+        staff = gateway.issuer.access_token("officer-1", ["promoter", "intake"], "ana")
+        places = ("enrollment/ana/1", "enrollment/bea/1", "grants/pool-1/1")
+        for token, told in ((helper, [True, False, False]), (staff, [True, True, True])):
+            headers, seen = {"authorization": f"Bearer {token}"}, []
+            for place in places:
+                path = f"/v1/persons/ana/timeline?after={place}"
+                answer = await gateway.http.get(path, headers=headers)
+                seen.append(answer.headers["telar-after"] == "reached")
+            assert seen == told
+        mixed = await gateway.get(f"/v1/persons/ana/timeline?after={','.join(places)}")
+        assert mixed.headers["telar-after"] == "not-reached"
+
+
 RESERVED = grants.FundsReserved(
     pool_id="pool-1",
     award_id="ana:r1",

@@ -12,7 +12,7 @@ from services.enrollment.app import SERVICE as ENROLLMENT
 from services.training.app import SERVICE
 from shared.chassis.memory.bus import MemoryBus
 from tests.support.app import running
-from tests.support.callers import Answer, Callers, TickingStore
+from tests.support.callers import Answer, Caller, Callers, TickingStore
 from tests.support.wait import until
 from tests.unit.enrollment.test_routes import submitted
 
@@ -121,6 +121,28 @@ async def test_a_withdrawal_frees_her_seat_for_the_next_who_accepts(school: Scho
     assert accepted.body["status"] == "confirmed"
     cohort = await eva.get(f"/cohorts/{cohort_id}")
     assert (cohort.body["free"], cohort.body["waiting"]) == (0, 0)
+
+
+async def test_where_the_next_in_line_stands_is_told_to_a_trainer_and_to_no_woman(
+    school: School,
+) -> None:
+    cohort_id = await school.open_cohort()
+    for person_id in ("ana", "bea", "eva"):
+        await school.enrol(person_id)
+        await school.ask_seat(person_id, cohort_id)
+    ana, helper = school.call_as("ana", "applicant"), school.call_as("hilda", "promoter", "bea")
+    told = [await leaves(ana, f"ana:{cohort_id}"), await leaves(helper, f"bea:{cohort_id}")]
+    await school.enrol("ofe")
+    await school.ask_seat("ofe", cohort_id)
+    told.append(await leaves(school.call_as("teo", "trainer"), f"eva:{cohort_id}"))
+    assert told == [["ana"], ["bea"], ["eva", "ofe"]]
+
+
+async def leaves(caller: Caller, seat_id: str) -> list[str]:
+    """Give up a seat: whose streams the answer names."""
+    answer = await caller.post(f"/seats/{seat_id}/cancellation", {"reason_code": "health"})
+    assert answer.status == 200, answer
+    return [place.split("/")[1] for place in answer.headers["telar-position"].split(",")]
 
 
 async def test_who_is_not_enrolled_gets_no_seat(school: School) -> None:
