@@ -111,10 +111,14 @@ class CommandWork(Answered):
 
     def act(self, scope: Scope) -> Stored:
         """Run the steps, and answer with what the first `Do` left."""
-        target = refs_of([next(step for step in self.steps if isinstance(step, Do))])[0]
+        first = next(at for at, step in enumerate(self.steps) if isinstance(step, Do))
+        target = refs_of(self.steps[first : first + 1])[0]
         scope.need([target])
-        if self.expected is not None and scope.version(target) != self.expected:
-            raise Problem(412, "edited-meanwhile")
+        if self.expected is not None:
+            # What is not hers is 404 whatever version she names: or she could count it out.
+            run(scope, self.steps[:first], self.context)
+            if scope.version(target) != self.expected:
+                raise Problem(412, "edited-meanwhile")
         run(scope, self.steps, self.context)
         reply = self.reply(scope.read(target))
         mine = self.confined_to

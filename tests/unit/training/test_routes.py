@@ -177,6 +177,23 @@ async def test_another_womans_seat_does_not_exist_for_her(school: School) -> Non
     assert [one["id"] for one in listed.body["items"]] == [seat.body["id"]]
 
 
+async def test_no_version_tells_her_whether_another_womans_seat_is_there(school: School) -> None:
+    cohort_id = await school.open_cohort()
+    await school.enrol("ana")
+    seat_id = (await school.ask_seat("ana", cohort_id)).body["id"]
+    ana, eva = school.call_as("ana", "applicant"), school.call_as("eva", "applicant")
+    leave = {"reason_code": "health"}
+    for path in (f"/seats/{seat_id}", f"/seats/eva:{cohort_id}"):
+        for match in ('"0"', '"1"', '"2"'):
+            answer = await eva.post(f"{path}/cancellation", leave, match=match)
+            assert (answer.status, answer.code) == (404, "not-found"), match
+    stale = await ana.post(f"/seats/{seat_id}/cancellation", leave, match='"0"')
+    assert (stale.status, stale.code) == (412, "edited-meanwhile")
+    read = await ana.get(f"/seats/{seat_id}")
+    left = await ana.post(f"/seats/{seat_id}/cancellation", leave, match=read.headers["etag"])
+    assert (left.status, left.body["status"]) == (200, "dropped")
+
+
 async def test_a_role_does_what_is_its_own(school: School) -> None:
     ana = school.call_as("ana", "applicant")
     mark = {"session": 1, "state": "present"}
