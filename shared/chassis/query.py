@@ -1,25 +1,23 @@
 """Reading: one thing, or a page of things by cursor; `after=` waits for a position."""
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import Depends, Request, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
+from shared.chassis import positions
 from shared.chassis.batch import state_of
 from shared.chassis.errors import Problem
 from shared.chassis.policy import confined_to
 from shared.chassis.ports import Store
 from shared.chassis.strict import plain
 from shared.model import Aggregate, Context, Require, Unknown
-
-WAIT_FOR_POSITION = 3.0
 
 State = TypeVar("State", bound=BaseModel)
 Item = TypeVar("Item")
@@ -148,48 +146,18 @@ async def guard(store: Store, guards: Sequence[Require], now: Context) -> None:
         needed.check(state, now)
 
 
-class Awaited(NamedTuple):
-    """A place of a stream, as a caller names it: `topic/key/sequence`."""
-
-    topic: str
-    key: str
-    sequence: int
-
-    @classmethod
-    def of(cls, position: str) -> "Awaited":
-        """Read one. 400 if it is none."""
-        topic, _, rest = position.partition("/")
-        key, _, number = rest.rpartition("/")
-        if not (topic and key and number.isascii() and number.isdecimal() and len(number) < 18):
-            raise Problem(400, "after-malformed")
-        return cls(topic, key, int(number))
-
-
-async def wait_for(store: Store, service: str, place: Awaited) -> bool:
-    """Wait until this place is applied here; False when it takes long."""
-    part = "out" if place.topic == service else "in"
-    until, pause = asyncio.get_running_loop().time() + WAIT_FOR_POSITION, 0.01
-    while asyncio.get_running_loop().time() < until:
-        stream = await store.get("streams", place.key)
-        if stream and stream[part].get(place.topic, (0,))[0] >= place.sequence:
-            return True
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.15)  # many who wait long must not keep the database busy
-    return False
-
-
 async def _reached(request: Request, after: str) -> bool:
     runtime, own = request.app.state.runtime, confined_to(request.state.caller)
-    places = [Awaited.of(one) for one in after.split(",")[:8]]
+    places = positions.read(after)
     if any(own not in (None, place.key) for place in places):
         return False  # without a look: how far another woman's stream is would tell of her
-    return all([await wait_for(runtime.store, runtime.name, place) for place in places])
+    return await positions.wait_for(runtime.store, runtime.name, places)
 
 
 async def reader(
     request: Request,
     response: Response,
-    after: Annotated[str | None, Parameter(max_length=400)] = None,
+    after: Annotated[str | None, Parameter(max_length=positions.MOST_CHARACTERS)] = None,
 ) -> Reader:
     """The dependency behind `Query`: policy's guards first, then the position."""
     runtime = request.app.state.runtime

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from shared.chassis import logging, metrics, parking, streams
+from shared.chassis import logging, metrics, parking, positions, streams
 from shared.chassis.batch import Missing, Ref
-from shared.chassis.envelope import Envelope, short
+from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
@@ -121,10 +121,7 @@ class CommandWork(Answered):
                 raise Problem(412, "edited-meanwhile")
         run(scope, self.steps, self.context)
         reply = self.reply(scope.read(target))
-        mine = self.confined_to
-        last = {event.key: event for event in scope.seal() if mine in (None, event.key)}
-        places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
-        return replace(reply, position=",".join(places) or None)
+        return replace(reply, position=positions.told(scope.seal(), self.confined_to))
 
 
 @dataclass

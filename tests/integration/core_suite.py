@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from shared.chassis import parking, streams
+from shared.chassis import parking, positions, streams
 from shared.chassis.envelope import GENESIS, Envelope, encode, timestamp
 from shared.chassis.ports import Bus, Outgoing, Store
 from tests.support import mini
@@ -81,6 +82,22 @@ class CoreSuite:
         read = await reader.http.get("/cards/ana", params={"after": lent.headers["telar-position"]})
         assert read.headers["telar-after"] == "reached"
         assert read.json() == {"id": "ana", "books": 3, "loans": [3]}
+
+    async def test_a_query_waits_for_every_place_that_it_names(
+        self, shelf: Running, reader: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(positions, "WAIT_SECONDS", 20.0)
+        keys = [str(uuid4()) for _ in range(12)]
+        lent = [
+            await shelf.post("/shelves/s/loans", {"reader_id": key, "number": 1}) for key in keys
+        ]
+        after = ",".join(answer.headers["telar-position"] for answer in lent)
+        read = await reader.http.get(f"/cards/{keys[-1]}", params={"after": after})
+        assert (read.status_code, read.headers["telar-after"]) == (200, "reached")
+        monkeypatch.setattr(positions, "WAIT_SECONDS", 0.1)
+        behind = {"after": f"{after},shelf/{keys[0]}/2"}
+        read = await reader.http.get(f"/cards/{keys[-1]}", params=behind)
+        assert (read.status_code, read.headers["telar-after"]) == (200, "not-reached")
 
     async def test_a_repeat_gets_the_same_bytes_and_no_second_effect(self, shelf: Running) -> None:
         body = {"reader_id": "ana", "number": 3}
