@@ -1,5 +1,6 @@
 """Field types shared by states, commands, events and bodies: ids, codes, money, moments."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Any
 
@@ -16,11 +17,14 @@ MAX_MONEY = 10**15
 """Ten trillion pesos in centavos: above any pool, far below what BSON's 64 bits hold."""
 
 
+_YEAR = re.compile(r"[0-9]{4}-")
+
+
 def _no_numbers(value: Any) -> Any:
-    # pydantic would read 12 or "12" as seconds since 1970.
+    # pydantic would read 12, "12" or "-12" as seconds since 1970.
     if isinstance(value, datetime | date):
         return value
-    if isinstance(value, str) and "-" in value and value.isascii():
+    if isinstance(value, str) and _YEAR.match(value) and value.isascii():
         return value
     raise ValueError("a date in ISO 8601")
 
@@ -29,7 +33,10 @@ def _to_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time zone is needed")
     whole = value.microsecond // 1000 * 1000  # MongoDB keeps milliseconds
-    return value.astimezone(UTC).replace(microsecond=whole)
+    try:
+        return value.astimezone(UTC).replace(microsecond=whole)
+    except OverflowError:  # an hour before the year 1, or after 9999: no error to pydantic
+        raise ValueError("a moment of the years 1 to 9999") from None
 
 
 Moment = Annotated[datetime, BeforeValidator(_no_numbers), AfterValidator(_to_utc)]
