@@ -10,6 +10,12 @@ from shared.chassis.errors import Problem
 BODY_BYTES = 64 * 1024
 """No body is larger (413); a command is a few hundred bytes."""
 
+DEPTH = 32
+"""No lists and objects stand deeper within each other (400); those of a command are four deep.
+
+Python's own limit would let some pass here that are too deep a few calls further on.
+"""
+
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -37,23 +43,26 @@ def parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         value = _DECODER.decode(text)
-        _check(value)
+        _check(value, DEPTH)
     except (ValueError, RecursionError):
         _refuse()
     return value
 
 
-def _check(value: Any) -> None:
+def _check(value: Any, room: int) -> None:
+    """`room`: how many more levels of lists and objects there may be."""
     if isinstance(value, str):
         if not plain(value):
             _refuse()
+    elif not room and isinstance(value, dict | list):
+        _refuse()
     elif isinstance(value, dict):
         for name, inner in value.items():
-            _check(name)
-            _check(inner)
+            _check(name, room)
+            _check(inner, room - 1)
     elif isinstance(value, list):
         for inner in value:
-            _check(inner)
+            _check(inner, room - 1)
 
 
 def plain(text: str) -> bool:

@@ -134,6 +134,9 @@ BODIES: dict[str, bytes] = {
     "a raw control character": b'{"a": "\x01"}',
     "a right-to-left override": f'{{"a": "{CANARY}\\u202e"}}'.encode(),
     "Arabic digits": '{"a": "١٢٣"}'.encode(),
+    "lists too deep": b'{"a": ' + b"[" * 32 + b"]" * 32 + b"}",
+    "objects too deep": b'{"a":' * 33 + b"1" + b"}" * 33,
+    "lists almost too deep to read": b"[" * 950 + b"]" * 950,
     "lists without end": b"[" * 30_000,
     "objects without end": b'{"a":' * 12_000,
 }
