@@ -7,6 +7,7 @@ from typing import Any
 
 from cli.contracts import subscribers
 from cli.demo.client import Client, Stuck, Who, until
+from cli.operator.topics import Kept
 
 OPERATOR = Who("operator-1", ("operator",))
 
@@ -80,9 +81,15 @@ async def at_rest(client: Client) -> Operations:
 
 async def in_kafka(client: Client) -> dict[str, int]:
     """How many distinct events stand in each topic, which its publisher reads whole for that."""
-    paths = [f"/operations/{name}/topic" for name in SUBSCRIBERS]
-    found = await asyncio.gather(*(client.read(OPERATOR, path) for path in paths))
-    return {name: int(one["distinct"]) for name, one in zip(SUBSCRIBERS, found, strict=True)}
+    found = await asyncio.gather(*(_distinct(client, name) for name in SUBSCRIBERS))
+    return dict(zip(SUBSCRIBERS, found, strict=True))
+
+
+async def _distinct(client: Client, name: str) -> int:
+    kept, path = Kept(), f"/operations/{name}/topic"
+    while not kept.add(await client.read(OPERATOR, path, offsets=kept.offsets or None)):
+        pass
+    return kept.distinct()
 
 
 def of_streams(now: Operations, there: dict[str, int]) -> list[Check]:

@@ -85,19 +85,16 @@ def overdue(service: str, count: int) -> Finding:
     return Finding(DEADLINES_DEAD, service, detail=f"{count} given up", mend=mend)
 
 
-def lost(service: str, one: dict[str, Any]) -> Finding:
-    """Events that stand in the outbox and not in Kafka."""
-    key, there = one["key"], one.get("in_kafka") or 0
-    mend = f"telar resend --topic {service} {_key(key)} --from {one['lacks']}"
-    return Finding(NOT_IN_KAFKA, service, service, key, f"{there} of {one['head']}", mend)
+def lost(service: str, key: str, lacks: int, head: int) -> Finding:
+    """Events that stand in the outbox and not in Kafka: the first of them, or the only one."""
+    mend = f"telar resend --topic {service} {_key(key)} --from {lacks}"
+    return Finding(NOT_IN_KAFKA, service, service, key, f"lacks {lacks} of {head}", mend)
 
 
-def unknown(service: str, one: dict[str, Any]) -> Finding:
+def unknown(service: str, key: str, last: int, head: int) -> Finding:
     """Events that stand in Kafka and not in the outbox."""
-    detail = f"Kafka has {one.get('in_kafka')}, the outbox {one.get('head') or 0}"
-    return Finding(
-        KAFKA_AHEAD, service, service, one["key"], detail, f"telar adopt topic {service}"
-    )
+    detail = f"Kafka has {last}, the outbox {head}"
+    return Finding(KAFKA_AHEAD, service, service, key, detail, f"telar adopt topic {service}")
 
 
 def _key(key: str) -> str:

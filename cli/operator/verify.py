@@ -17,6 +17,7 @@ from cli.operator.findings import Finding
 from cli.operator.positions import Difference, Subscriptions, differences, standing
 from cli.operator.rebuild import built
 from cli.operator.session import Session
+from cli.operator.topics import Kept, compared
 
 GATEWAY = "gateway"
 _SHOWN = 100
@@ -149,20 +150,9 @@ def _topics(
     session: Session, publishers: list[str], verdict: Verdict, settle: float
 ) -> Iterator[Finding]:
     for name in publishers:
-        topic = session.api.get(f"{name}/topic")
-        verdict.count("topics", topic["distinct"])
-        if topic["missing"] or topic["ahead"]:
-            time.sleep(settle)  # what was just committed is on its way to Kafka
-            later = session.api.get(f"{name}/topic")
-            missing, ahead = (_still(topic[part], later[part]) for part in ("missing", "ahead"))
-            yield from (findings.lost(name, one) for one in missing)
-            yield from (findings.unknown(name, one) for one in ahead)
-
-
-def _still(first: list[Any], later: list[Any]) -> list[Any]:
-    """Keys that stand in Kafka as they did."""
-    before = {(one["key"], one["in_kafka"]) for one in first}
-    return [one for one in later if (one["key"], one["in_kafka"]) in before]
+        kept = Kept()
+        yield from compared(session.api, name, kept, settle)
+        verdict.count("topics", kept.distinct())
 
 
 def _checks(session: Session, publishers: list[str], verdict: Verdict) -> Iterator[Finding]:

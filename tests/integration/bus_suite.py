@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
 
@@ -155,6 +155,21 @@ class BusSuite:
         found = await scanned(bus, topic, {one: end - 1 for one, end in upto.items()}, upto)
         assert {(one.topic, one.partition): one.offset + 1 for one in found} == upto
         assert len(found) == 2
+
+    async def test_a_scan_that_is_left_goes_on_where_it_was(self, bus: Bus, topic: str) -> None:
+        await bus.ensure({topic: 2})
+        async with sending(bus) as producer:
+            await producer.send(notes(topic, 1200), 10)
+        first: list[Record] = []
+        async with aclosing(bus.scan(topic)) as scan:
+            async for first in scan:
+                if first:
+                    break
+        taken = first[:100]
+        starts = {(one.topic, one.partition): one.offset + 1 for one in taken}
+        rest = await scanned(bus, topic, starts)
+        assert len(rest) == 1100
+        assert len({(one.partition, one.offset) for one in [*taken, *rest]}) == 1200
 
     async def test_progress_is_what_the_group_noted_and_the_end(self, bus: Bus, topic: str) -> None:
         await bus.ensure({topic: 1})

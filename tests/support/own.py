@@ -1,6 +1,7 @@
 """A test's own topics and groups on the shared Kafka: every name gets a prefix on the way."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 from shared.chassis.ports import Bus, Consumer, Offsets, Outgoing, Place, Producer, Record
@@ -41,10 +42,11 @@ class OwnBus:
         topic: str,
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         first, last = (_prefixed(some or {}, self._prefix) for some in (starts, ends))
-        async for found in self._bus.scan(self._prefix + topic, first, last):
-            yield [self._own(one) for one in found]
+        async with aclosing(self._bus.scan(self._prefix + topic, first, last)) as scan:
+            async for found in scan:
+                yield [self._own(one) for one in found]
 
     def _mine(self, found: Mapping[Place, T]) -> dict[Place, T]:
         return {(name.removeprefix(self._prefix), n): one for (name, n), one in found.items()}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -121,7 +121,7 @@ class KafkaBus:
         topic: str,
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Read a topic once without a group, from these offsets to those, or to its end now.
 
         However long that takes; `BusError` once it does not get on.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle
 from zlib import crc32
@@ -172,7 +172,7 @@ class MemoryBus:
         topic: str,
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Read a topic from these offsets to those, or to its end now."""
         for place, end in (await self.ends(topic)).items():
             start = max((starts or {}).get(place, 0), 0)

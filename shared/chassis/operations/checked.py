@@ -1,20 +1,32 @@
 """What should hold of one service, looked at from inside."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from time import monotonic
+from typing import Annotated
 
+from fastapi import Query as Parameter
 from fastapi import Request
 
 from shared.chassis import streams
 from shared.chassis.envelope import GENESIS, Envelope
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.operations.shown import READERS
-from shared.chassis.ports import Document, Store
+from shared.chassis.ports import Bus, Document, Place, Store
 from shared.chassis.query import page_of
+from shared.chassis.ranges import Range, merged
 from shared.chassis.tail import events_of
 from shared.model import Frozen
 
-_EVENTS, _SHOWN = 500, 100
+_EVENTS = 500
+
+_SECONDS, _RECORDS = 3.0, 20_000
+"""A stretch of a topic ends with the first of these: the gateway waits 10 s, and takes 8 MiB."""
+
+_ONE = "[0-9]{1,5}:[0-9]{1,18}"
+Offsets = Annotated[str, Parameter(max_length=2000, pattern=f"^({_ONE}(,{_ONE})*)?$")]
+"""`partition:offset` of each partition to begin at, those that are not named at their start."""
 
 
 class Finding(Frozen):
@@ -43,25 +55,16 @@ class Chains(Page[Broken]):
     checked: int
 
 
-class Difference(Frozen):
-    """A key whose head differs from what stands in Kafka."""
-
-    key: str
-    head: int
-    in_kafka: int
-    lacks: int | None = None
-    """The first number that Kafka does not hold: later ones may stand there."""
-
-
-class Topic(Frozen):
-    """The whole own topic against the heads."""
+class Stretch(Frozen):
+    """A stretch of the own topic: what was read, and where the next one begins."""
 
     records: int
-    distinct: int
-    missing: list[Difference]
-    """Kafka lacks events of these (the first hundred)."""
-    ahead: list[Difference]
-    """Kafka knows more of these than the outbox."""
+    numbers: dict[str, list[Range]]
+    """By key the numbers that stand in this stretch, as (first, last)."""
+    offsets: str
+    """To be asked for next; it begins where this stretch ended."""
+    at_end: bool
+    """Whether all was read that stood there when this stretch began."""
 
 
 def add(router: Router, prefix: str, check: Check | None) -> None:
@@ -78,21 +81,9 @@ def add(router: Router, prefix: str, check: Check | None) -> None:
         return Chains(items=broken, next=more, checked=len(page))
 
     @router.get(f"{prefix}/topic", policy=READERS)
-    async def check_topic(request: Request, query: Query) -> Topic:
+    async def read_topic(request: Request, offsets: Offsets = "") -> Stretch:
         runtime = request.app.state.runtime
-        records, numbers = 0, defaultdict[str, set[int]](set)
-        async for batch in runtime.bus.scan(runtime.topic):
-            records += len(batch)
-            for _, event in events_of(batch):
-                numbers[event.key].add(event.sequence)
-        distinct = sum(map(len, numbers.values()))
-        differences = [one async for one in _differences(query.store, runtime.topic, numbers)]
-        return Topic(
-            records=records,
-            distinct=distinct,
-            missing=[one for one in differences if one.in_kafka < one.head][:_SHOWN],
-            ahead=[one for one in differences if one.in_kafka > one.head][:_SHOWN],
-        )
+        return await _stretch(runtime.bus, runtime.topic, _parsed(runtime.topic, offsets))
 
     @router.get(f"{prefix}/checks", policy=READERS)
     async def check_sums(query: Query) -> list[Finding]:
@@ -116,19 +107,28 @@ async def _chain(store: Store, topic: str, stream: Document) -> list[Broken]:
     return [] if before == digest else [Broken(key=key, sequence=head, problem="head-differs")]
 
 
-async def _differences(
-    store: Store, topic: str, numbers: dict[str, set[int]]
-) -> AsyncIterator[Difference]:
-    """Keys of which Kafka does not hold exactly the numbers from 1 to the head."""
-    after: tuple[str, str] | None = None
-    while page := await store.page(streams.COLLECTION, {}, sort="_id", after=after, limit=_EVENTS):
-        after = page[-1]["_id"], page[-1]["_id"]
-        for stream in page:
-            head, _ = streams.head(stream, topic)
-            there = numbers.pop(stream["_id"], set())
-            if there != set(range(1, head + 1)):
-                known = max(there) if there and max(there) > head else len(there)
-                lacks = next((one for one in range(1, head + 1) if one not in there), None)
-                yield Difference(key=stream["_id"], head=head, in_kafka=known, lacks=lacks)
-    for key, there in numbers.items():
-        yield Difference(key=key, head=0, in_kafka=max(there))
+async def _stretch(bus: Bus, topic: str, starts: dict[Place, int]) -> Stretch:
+    """As much as fits into an answer. What is known of the whole is added up by who asks."""
+    until = monotonic() + _SECONDS
+    records, at_end, numbers = 0, True, defaultdict[str, set[Range]](set)
+    async with aclosing(bus.scan(topic, starts)) as scan:
+        async for found in scan:
+            taken = found[: _RECORDS - records]
+            records += len(taken)
+            starts |= {(one.topic, one.partition): one.offset + 1 for one in taken}
+            for _, event in events_of(taken):
+                numbers[event.key].add((event.sequence, event.sequence))
+            if records == _RECORDS or monotonic() > until:
+                at_end = False
+                break
+    return Stretch(
+        records=records,
+        numbers={key: merged(seen) for key, seen in numbers.items()},
+        offsets=",".join(f"{place[1]}:{offset}" for place, offset in sorted(starts.items())),
+        at_end=at_end,
+    )
+
+
+def _parsed(topic: str, offsets: str) -> dict[Place, int]:
+    places = (one.split(":") for one in offsets.split(",") if one)
+    return {(topic, int(partition)): int(offset) for partition, offset in places}

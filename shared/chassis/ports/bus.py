@@ -1,6 +1,6 @@
 """What the core asks of one Kafka cluster."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -115,10 +115,11 @@ class Bus(Protocol):
         topic: str,
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Read a topic once without a group, however long that takes.
 
         From these offsets, or the start, to those, or the end that it has now.
+        Who leaves it before its end closes it.
         """
         ...
 
