@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from services.grants.domain.pools import POOLS, Pool
+from shared.chassis import streams
 from shared.chassis.batch import state_of
 from shared.chassis.envelope import Envelope
 from shared.chassis.operations import Finding
@@ -13,10 +14,7 @@ from shared.model import EVENT_TYPES
 
 TOPIC = "telar.grants"
 
-TRIES = 3
-"""A pool that moves while it is looked at is looked at again."""
-
-_POOLS, _EVENTS, _LAST = 100, 500, 10**15
+_POOLS, _EVENTS = 100, 500
 
 
 class Told(NamedTuple):
@@ -36,13 +34,13 @@ async def check_pools(store: Store) -> list[Finding]:
 
 
 async def _check(store: Store, pool_id: str) -> list[str]:
-    wrong: list[str] = []
-    for _ in range(TRIES):
-        if (found := await store.get(POOLS.name, pool_id)) is None:
-            return []
-        if not (wrong := _compare(state_of(POOLS, found), await _told(store, pool_id))):
-            return []
-    return wrong
+    """The pool and its head are of one instant: what is committed later is not summed."""
+    async with store.snapshot() as snapshot:
+        loaded = await snapshot.load({POOLS.name: [pool_id], streams.COLLECTION: [pool_id]})
+    found = loaded[POOLS.name][pool_id]
+    stream = loaded.get(streams.COLLECTION, {}).get(pool_id) or streams.fresh(pool_id)
+    last, _ = streams.head(stream, TOPIC)
+    return _compare(state_of(POOLS, found), await _told(store, pool_id, last))
 
 
 def _compare(pool: Pool, told: Told) -> list[str]:
@@ -65,9 +63,9 @@ async def _pools(store: Store) -> AsyncIterator[str]:
             yield document["_id"]
 
 
-async def _told(store: Store, pool_id: str) -> Told:
+async def _told(store: Store, pool_id: str, last: int) -> Told:
     given, balances, sequence = 0, None, 0
-    while found := await store.resend(TOPIC, pool_id, sequence + 1, _LAST, _EVENTS):
+    while found := await store.resend(TOPIC, pool_id, sequence + 1, last, _EVENTS):
         for event in map(Envelope.from_document, found):
             fact = EVENT_TYPES[event.type].model_validate_json(event.value)
             sequence, balances = event.sequence, getattr(fact, "balances", balances)

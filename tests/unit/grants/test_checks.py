@@ -24,6 +24,12 @@ AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 async def store_with(*commands: Command) -> MemoryStore:
     """A store in which these were done to the pool `seed`."""
     store = MemoryStore()
+    await done(store, *commands)
+    return store
+
+
+async def done(store: MemoryStore, *commands: Command) -> None:
+    """Do these to the pool `seed`."""
     writer = Writer(store, Clock(store), SERVICE.handlers, lambda *_: None)
     for command in commands:
         context = Context(at=AT, actor="tina", cause=uuid.uuid4().hex, correlation="test")
@@ -32,7 +38,6 @@ async def store_with(*commands: Command) -> MemoryStore:
         writer.submit([CommandWork(context, steps, lambda _: Stored(200, b"{}"), once)])
     writer.stop()
     await writer.run()
-    return store
 
 
 @pytest.fixture
@@ -61,3 +66,21 @@ async def test_a_pool_that_does_not_is_named(
     store.apply({("pools", "seed"): pool})
     found = await check_pools(store)
     assert [(one.subject, one.code) for one in found] == [("seed", code) for code in codes]
+
+
+async def test_a_pool_that_moves_all_the_time_is_not_mentioned(store: MemoryStore) -> None:
+    for operation in ("load", "get", "get", "get"):
+        store.faults.meanwhile(operation, lambda: done(store, Increase(amount=10)), after=True)
+    assert await check_pools(store) == []
+    assert store.all("pools")[0]["balances"]["available"] > 700, "it moved meanwhile"
+
+
+async def test_a_moving_pool_that_does_not_add_up_is_named(store: MemoryStore) -> None:
+    pool: Document = dict(store.all("pools")[0])
+    pool["balances"] = pool["balances"] | {"available": 701}
+    store.apply({("pools", "seed"): pool})
+    store.faults.meanwhile("resend", lambda: done(store, Increase(amount=10)))
+    assert {one.code for one in await check_pools(store)} == {
+        "pool-sum-differs",
+        "pool-balances-differ",
+    }
