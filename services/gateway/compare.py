@@ -6,7 +6,7 @@ passed its number. The rest is compared at equal positions: what moved meanwhile
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.gateway.domain.counters import COUNTERS
 from services.gateway.domain.history import HISTORY
@@ -19,7 +19,7 @@ PAUSE = 0.2
 TRIES = 15
 SHOWN = 100
 _PAGE = 500
-_AT_MOST = 20
+AT_MOST = 20
 _STREAMS = "streams"
 
 Difference = dict[str, str]
@@ -151,31 +151,43 @@ async def _sums(store: Store) -> tuple[Any, dict[str, Any]]:
     return (before if before == after else None), {state: of for state, of in some.items() if of}
 
 
-async def behind(live: Store, new: Store) -> list[Difference]:
-    """Keys of which the live generation has applied more, the first of them."""
-    found: list[Difference] = []
+class Late(NamedTuple):
+    """A key of which the live generation has applied more."""
+
+    key: str
+    topic: str
+    applied: int
+    wanted: int
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Where it stands, whatever is wanted of it meanwhile."""
+        return self.key, self.topic, self.applied
+
+    def shown(self) -> Difference:
+        """As the build names it."""
+        what = f"{self.topic} at {self.applied} of {self.wanted}"
+        return {"collection": _STREAMS, "id": self.key, "what": what}
+
+
+async def behind(live: Store, new: Store, most: int = AT_MOST) -> list[Late]:
+    """Keys of which the live generation has applied more, the first of them by id."""
+    found: list[Late] = []
     after: tuple[str, str] | None = None
     while page := await live.page(_STREAMS, {}, sort="_id", after=after, limit=_PAGE):
         after = page[-1]["_id"], page[-1]["_id"]
         there = await new.some(_STREAMS, [one["_id"] for one in page])
         for stream in page:
             found += _late(stream, there.get(stream["_id"]))
-        if len(found) >= _AT_MOST:
+        if len(found) >= most:
             break
-    return found[:_AT_MOST]
+    return found[:most]
 
 
-def _late(live: Document, new: Document | None) -> list[Difference]:
-    applied = new["in"] if new else {}
-    return [
-        {
-            "collection": _STREAMS,
-            "id": live["_id"],
-            "what": f"{topic} at {applied.get(topic, (0,))[0]} of {place[0]}",
-        }
-        for topic, place in live["in"].items()
-        if applied.get(topic, (0,))[0] < place[0]
-    ]
+def _late(live: Document, new: Document | None) -> list[Late]:
+    there = new["in"] if new else {}
+    places = ((topic, there.get(topic, (0,))[0], at[0]) for topic, at in live["in"].items())
+    return [Late(live["_id"], *place) for place in places if place[1] < place[2]]
 
 
 async def _walk(store: Store, collection: str) -> AsyncIterator[Document]:

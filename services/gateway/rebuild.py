@@ -10,6 +10,8 @@ whoever finds it without a sign of life for a while goes on where it was.
 """
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol
@@ -17,8 +19,9 @@ from uuid import uuid4
 
 import structlog
 
-from services.gateway.compare import Comparison, behind
+from services.gateway.compare import AT_MOST, Comparison, Late, behind
 from services.gateway.keeping import Taken, carry, change
+from services.gateway.watch import Watch
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.runtime import Runtime
 
@@ -31,9 +34,10 @@ GLANCE, MOST_REST = 0.5, 3.0
 """Seconds between two looks: more where a look is much work."""
 
 STUCK = 120.0
-"""Seconds without a step forward after which a build is given up."""
+"""Seconds after which a build is given up that applies nothing, or of which a key stands still."""
 
 MOST_TRIES = 4
+"""Interruptions after which a build goes on; counted anew when less is behind than ever before."""
 
 log = structlog.get_logger("telar.gateway")
 
@@ -66,9 +70,9 @@ class Host(Protocol):
 class Failed(Exception):
     """The build cannot be finished; what keeps it."""
 
-    def __init__(self, code: str, keeping: list[dict[str, str]]) -> None:
+    def __init__(self, code: str, keeping: Sequence[Late] = ()) -> None:
         super().__init__(code)
-        self.code, self.keeping = code, keeping
+        self.code, self.keeping = code, [one.shown() for one in keeping[:AT_MOST]]
 
 
 class Builder:
@@ -113,9 +117,11 @@ class Builder:
                 raise Taken
             if claim is not None and found["version"] != claim["version"]:
                 raise Taken
-            moved = changes.get("events", found["events"]) > found["events"]
-            tries = 0 if moved else found["tries"] + (claim is not None)
-            return {**found, **changes, "owner": self._me, "beat": beat, "tries": tries}
+            both = found.get("lowest"), changes.get("behind")
+            lowest = min((one for one in both if one is not None), default=None)
+            tries = 0 if lowest != both[0] else found["tries"] + (claim is not None)
+            mine = {"owner": self._me, "beat": beat, "tries": tries, "lowest": lowest}
+            return {**found, **changes, **mine}
 
         return await change(self._host.runtime.store, BUILDS, BUILD, turn)
 
@@ -157,7 +163,7 @@ class Builder:
 
     async def _build(self, runtime: Runtime, live: Runtime, build: Document) -> Document | None:
         if build["tries"] > MOST_TRIES:
-            raise Failed("rebuild-broke", [])
+            raise Failed("rebuild-broke")
         await runtime.store.ensure(["secrets"], [])
         await carry(live.store, runtime.store, "secrets")
         await runtime.start()
@@ -174,7 +180,7 @@ class Builder:
 
     async def _catch_up(self, runtime: Runtime, live: Runtime) -> None:
         """Return when no position is below one of the live generation."""
-        most, moved_at = -1, monotonic()
+        most, moved_at, watch = -1, monotonic(), Watch(live.store, runtime, STUCK)
         while True:
             begun = monotonic()
             late, events = await self._look_back(runtime, live)
@@ -182,9 +188,13 @@ class Builder:
                 return
             if events > most:
                 most, moved_at = events, begun
-            if runtime.intake.is_open or monotonic() - moved_at > STUCK:
-                code = "breaker-open" if runtime.intake.is_open else "rebuild-behind"
-                raise Failed(code, await behind(live.store, runtime.store))
+            if runtime.intake.is_open:
+                raise Failed("breaker-open", await behind(live.store, runtime.store))
+            with suppress(BusError):  # the next look is soon enough
+                if stuck := await watch.stuck():
+                    raise Failed("rebuild-behind", stuck)
+            if monotonic() - moved_at > STUCK:
+                raise Failed("rebuild-behind", await behind(live.store, runtime.store))
             await asyncio.sleep(min(MOST_REST, max(GLANCE, 2 * (monotonic() - begun))))
 
     async def _look_back(self, runtime: Runtime, live: Runtime) -> tuple[bool, int]:
@@ -227,6 +237,7 @@ def ordered(mode: str, reason: str, actor: str, at: Any) -> Document:
         "tries": 0,
         "events": 0,
         "behind": 0,
+        "lowest": None,
         "result": None,
         "code": None,
         "compared": 0,

@@ -226,12 +226,17 @@ def test_a_view_that_differs_from_one_made_anew_is_named(
     )
 
 
-def test_views_that_could_not_be_made_are_no_success(
+def test_views_that_could_not_be_made_are_not_mended_by_making_them_again(
     script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script.says("GET gateway/rebuild", build("failed") | {"code": "rebuild-behind"})
-    [one] = findings(script, capsys)
-    assert one["detail"] == "rebuild-behind"
+    keeps = {"collection": "streams", "id": "ana", "what": "trade at 3 of 5"}
+    script.says("GET gateway/rebuild", build("failed", keeps) | {"code": "rebuild-behind"})
+    found = findings(script, capsys)
+    assert [(one["key"], one["detail"]) for one in found] == [
+        ("", "rebuild-behind"),
+        ("ana", "streams: trade at 3 of 5"),
+    ]
+    assert {one["mend"] for one in found} == {"docs/runbooks/rebuild.md#a-build-that-fails"}
 
 
 def test_what_could_not_be_looked_at_is_no_success(

@@ -1,156 +1,21 @@
 """Views made anew beside the live ones: by whom, when they are swapped, and what is left."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
-from services.gateway import compare, generations, rebuild
+from services.gateway import generations, rebuild
 from services.gateway.app import SERVICE
 from services.gateway.settings import Settings
-from services.gateway.store import counters
-from shared.chassis.envelope import encode, encode_value, envelope, short
-from shared.chassis.ports import Bus, Store, StoreUnavailable
-from shared.chassis.streams import fresh, number
+from shared.chassis.ports import StoreUnavailable
 from shared.chassis.tokens import Issuer
-from shared.events import enrollment, grants
-from shared.model import Event
-from tests.support.shared import SharedBus, SharedStore
-from tests.support.spec import NOON, context
+from tests.support.shared import SharedStore
 from tests.support.wait import until
-
-PATH = "/v1/operations/gateway/rebuild"
-SWAP, COMPARE = {"reason": "views differ"}, {"reason": "is all well", "mode": "compare"}
-
-
-@dataclass
-class Process:
-    """One replica of the gateway."""
-
-    app: FastAPI
-    http: httpx2.AsyncClient
-
-    async def get(self, path: str) -> Any:
-        return (await self.http.get(path)).json()
-
-    async def order(self, body: Any, key: str = "order-0001") -> httpx2.Response:
-        return await self.http.post(PATH, json=body, headers={"idempotency-key": key})
-
-    async def built(self, *states: str) -> dict[str, Any]:
-        return await until(lambda: self.get(PATH), lambda seen: seen.get("state") in states)
-
-    @property
-    def group(self) -> str:
-        group: str = self.app.state.runtime.group
-        return group
-
-    async def paid(self) -> int:
-        """How many are counted as registered and as paid: so few women the API does not show."""
-        sums: Counter[str] = Counter()
-        async for part in counters(self.app.state.runtime.store):
-            sums.update(part.counts)
-        return min(sums["registered"], sums["payments_confirmed"])
-
-
-@dataclass
-class Place:
-    """Databases and a bus, and the replicas that run on them."""
-
-    folder: Path
-    stores: dict[int, SharedStore] = field(default_factory=dict)
-    bus: SharedBus = field(default_factory=SharedBus)
-    streams: dict[str, Any] = field(default_factory=dict)
-    sent: int = 0
-
-    def connect(self, generation: int) -> tuple[Store, Bus]:
-        return self.stores.setdefault(generation, SharedStore()), self.bus
-
-    @asynccontextmanager
-    async def process(self) -> AsyncIterator[Process]:
-        issuer = Issuer(self.folder / "keys")
-        issuer.ensure()
-        keys = self.folder / "keys"
-        settings = Settings(jwks=keys / "jwks.json", issuer=keys, partitions=2)
-        app = SERVICE.app(settings, connect=self.connect)
-        headers = {"authorization": f"Bearer {issuer.access_token('op-1', ['operator'])}"}
-        transport = httpx2.ASGITransport(app=app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(
-                transport=transport, base_url="http://gateway", headers=headers
-            ) as http,
-        ):
-            process = Process(app, http)
-            await ready(app)
-            yield process
-
-    async def publish(self, *events: Event) -> None:
-        """What the services would have sent."""
-        producer = await self.bus.producer()
-        for event in events:
-            self.sent += 1
-            now = context(NOON + timedelta(minutes=self.sent), cause=f"cause-{self.sent}")
-            unnumbered = envelope(event, encode_value(event), f"event-{self.sent}", now)
-            place = f"{short(unnumbered.topic)}/{event.stream_key}"
-            stream = self.streams.get(place) or fresh(event.stream_key)
-            self.streams[place], sealed = number(stream, unnumbered)
-            await producer.send([encode(sealed)], 5.0)
-
-    async def women(self, *names: str) -> None:
-        """Each registers in a state, and is paid."""
-        for name in names:
-            await self.publish(registered(name), paid(name))
-
-    def views(self, generation: int) -> dict[str, Any]:
-        """The views without their versions."""
-        return {
-            name: {one["_id"]: one | {"version": 0} for one in self.stores[generation].all(name)}
-            for name in ("people", "timeline")
-        }
-
-
-async def ready(app: FastAPI) -> None:
-    """Whichever runtime is the live one by then."""
-
-    async def faults() -> list[str]:
-        found: list[str] = await app.state.runtime.faults()
-        return found
-
-    await until(faults, lambda seen: not seen)
-
-
-def registered(name: str) -> Event:
-    return enrollment.PersonRegistered(
-        person_id=name, state="20", municipality="20067", rural_class="rural"
-    )
-
-
-def paid(name: str) -> Event:
-    return grants.PaymentConfirmed(
-        person_id=name, payment_id=f"p-{name}", award_id="a1", tranche=1, amount=5
-    )
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(generations, "GLANCE", 0.02)
-    monkeypatch.setattr(generations, "LEAVE", 0.02)
-    monkeypatch.setattr(generations, "GRACE", timedelta(seconds=0.3))
-    monkeypatch.setattr(rebuild, "GLANCE", 0.01)
-    monkeypatch.setattr(compare, "PAUSE", 0.01)
-    return Place(tmp_path)
-
-
-async def counted(process: Process, many: int) -> None:
-    await until(process.paid, lambda seen: seen == many)
+from tests.unit.gateway.replicas import COMPARE, PATH, SWAP, Place, Process, counted, ready
 
 
 async def test_views_are_made_anew_and_swapped_while_facts_arrive(place: Place) -> None:
@@ -278,25 +143,6 @@ async def test_one_at_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
         await process.order(SWAP)
         refused = await process.order(SWAP, key="order-0002")
         assert (refused.status_code, refused.json()["code"]) == (409, "rebuild-in-progress")
-
-
-async def test_what_cannot_catch_up_is_given_up_and_named(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rebuild, "STUCK", 0.5)
-    async with place.process() as process:
-        await place.women("ana")
-        await counted(process, 1)
-        place.bus.logs = {where: [] for where in place.bus.logs}
-        await process.order(SWAP)
-        seen = await process.built("failed")
-        assert seen["code"] == "rebuild-behind"
-        assert {one["what"] for one in seen["differences"]} == {
-            "enrollment at 0 of 1",
-            "grants at 0 of 1",
-        }
-        assert process.group == "gateway"
-        assert not any(place.stores[1].data.values())
 
 
 async def test_every_replica_follows(place: Place) -> None:

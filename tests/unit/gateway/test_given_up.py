@@ -1,0 +1,84 @@
+"""A build that cannot be finished ends, and names what keeps it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from services.gateway import compare, rebuild
+from tests.unit.gateway.replicas import COMPARE, SWAP, Place, counted
+
+
+async def test_what_cannot_catch_up_is_given_up_and_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "STUCK", 0.5)
+    async with place.process() as process:
+        await place.women("ana")
+        await counted(process, 1)
+        place.bus.logs = {where: [] for where in place.bus.logs}
+        await process.order(SWAP)
+        seen = await process.built("failed")
+        assert seen["code"] == "rebuild-behind"
+        assert {one["what"] for one in seen["differences"]} == {
+            "enrollment at 0 of 1",
+            "grants at 0 of 1",
+        }
+        assert process.group == "gateway"
+        assert not any(place.stores[1].data.values())
+
+
+@asynccontextmanager
+async def traffic(place: Place) -> AsyncIterator[None]:
+    """Another woman every few moments, until this is left."""
+
+    async def publish() -> None:
+        for number in count():
+            await place.women(f"w{number:04}")
+            await asyncio.sleep(0.02)
+
+    publishing = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        publishing.cancel()
+        await asyncio.wait([publishing])
+
+
+async def test_what_cannot_catch_up_is_given_up_whatever_else_happens(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "STUCK", 0.5)
+    async with place.process() as process:
+        await place.women("zoe")
+        await counted(process, 1)
+        place.bus.logs = {where: [] for where in place.bus.logs}
+        async with traffic(place):
+            await process.order(SWAP)
+            seen = await process.built("failed", within=8.0)
+        assert seen["code"] == "rebuild-behind"
+        assert {(one["id"], one["what"]) for one in seen["differences"]} == {
+            ("zoe", "enrollment at 0 of 1"),
+            ("zoe", "grants at 0 of 1"),
+        }
+        assert not any(place.stores[1].data.values())
+
+
+async def test_what_breaks_again_and_again_is_given_up_whatever_else_happens(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(_: compare.Comparison) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(compare.Comparison, "run", run)
+    monkeypatch.setattr(rebuild, "SILENT", timedelta(seconds=0.05))
+    async with place.process() as process:
+        await place.women("ana")
+        await counted(process, 1)
+        async with traffic(place):
+            await process.order(COMPARE)
+            seen = await process.built("failed", within=8.0)
+        assert seen["code"] == "rebuild-broke"
