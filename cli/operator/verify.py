@@ -73,11 +73,15 @@ def verify(session: Session, *, views: bool = True, settle: float = _SETTLE) -> 
 
 
 def _safely(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """A part that cannot be looked at is a finding: nothing was verified there."""
+    """A part that cannot be looked at is a finding too: nothing was verified there."""
+    found: set[Finding] = set()
     try:
-        return sorted(set(step()))
+        for one in step():
+            found.add(one)
     except Denied as denied:
-        return [Finding(findings.UNREACHABLE, name, detail=str(denied), mend="telar status")]
+        where = str(denied)
+        found.add(Finding(findings.UNREACHABLE, name, detail=where, mend="telar status"))
+    return sorted(found)
 
 
 def _tell(session: Session, verdict: Verdict) -> int:
@@ -182,8 +186,19 @@ def _parked(session: Session, name: str, settle: float) -> Iterator[Finding]:
         time.sleep(settle)
     for one in session.api.items(f"{name}/parked") if first else ():
         same = {"topic": one["topic"], "key": one["key"]}
-        if one["reason"] != "gap" or any(same.items() <= other.items() for other in first):
-            yield findings.parked(name, session.api.get(f"{name}/parked/one", **same))
+        stays = one["reason"] != "gap" or any(same.items() <= other.items() for other in first)
+        if stays and (whole := _still_parked(session, name, same)):
+            yield findings.parked(name, whole)
+
+
+def _still_parked(session: Session, name: str, named: dict[str, str]) -> Any:
+    """The key with all that is known of it; None when it was released meanwhile."""
+    try:
+        return session.api.get(f"{name}/parked/one", **named)
+    except Denied as denied:
+        if denied.code != "parked-unknown":
+            raise
+        return None
 
 
 def _views(session: Session, verdict: Verdict) -> Iterator[Finding]:

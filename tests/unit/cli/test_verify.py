@@ -177,6 +177,25 @@ def test_a_gap_that_closes_meanwhile_is_no_finding(
     assert findings(script, capsys) == []
 
 
+def test_a_key_that_is_released_meanwhile_is_no_finding_and_hides_none(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backlog = NOTHING_WAITS | {"deadlines": 2}
+    script.says("GET enrollment", {"service": "enrollment", "backlog": backlog})
+    script.says("GET trade/parked", page({"topic": "t", "key": "k", "reason": "failed"}))
+    script.says("GET trade/parked/one", {"code": "parked-unknown"}, status=404)
+    assert [one["code"] for one in findings(script, capsys)] == ["deadlines-dead"]
+
+
+def test_what_was_found_before_a_service_refused_is_told(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backlog = NOTHING_WAITS | {"deadlines": 2}
+    script.says("GET enrollment", {"service": "enrollment", "backlog": backlog})
+    script.says("GET trade", {"code": "not-found"}, status=404)
+    assert [one["code"] for one in findings(script, capsys)] == ["deadlines-dead", "unreachable"]
+
+
 def test_deadlines_that_were_given_up_are_named(
     script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
