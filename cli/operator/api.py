@@ -2,6 +2,7 @@
 
 import getpass
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from shared.chassis.tokens import Issuer
 
 PATIENCE = 20.0
 """Seconds for which a call is made again while nobody is there to answer."""
+
+RATE, RATE_PATIENCE = "operator-rate", 65.0
+"""The code of an order too many in a minute, and the seconds until there is room for sure."""
 
 _NOT_NOW = {429, 502, 503, 504}
 _PAUSE = 0.3
@@ -80,7 +84,7 @@ class Api:
         return self._patiently("POST", f"/operations/{path}", json=body, headers=headers)
 
     def _patiently(self, method: str, path: str, **request: Any) -> Any:
-        deadline = time.monotonic() + PATIENCE
+        begun, told = time.monotonic(), False
         while True:
             try:
                 answer = self._once(method, path, **request)
@@ -89,8 +93,14 @@ class Api:
                 code, again = _code(answer), answer.status_code in _NOT_NOW
             except httpx2.TransportError as error:
                 code, again = type(error).__name__, True
-            if time.monotonic() > deadline or not (again or code == "idempotency-in-progress"):
+            patience = RATE_PATIENCE if code == RATE else PATIENCE
+            if time.monotonic() - begun > patience or not (
+                again or code == "idempotency-in-progress"
+            ):
                 raise Denied(code, f"{method} {path}")
+            if code == RATE and not told:
+                print("  so many orders a minute, no more: this one waits", file=sys.stderr)
+                told = True
             time.sleep(_PAUSE)
 
     def _once(self, method: str, path: str, **request: Any) -> httpx2.Response:

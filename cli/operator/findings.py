@@ -35,20 +35,23 @@ class Finding:
 
 def wait_or_resend(service: str, topic: str, key: str, position: int, head: int) -> Finding:
     """A consumer that did not get what was published, though nothing is on its way."""
-    mend = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
+    words = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
+    mend = _because(words, f"{service} lacks it")
     return Finding(BEHIND, service, topic, key, f"applied {position} of {head}", mend)
 
 
 def forked(service: str, topic: str, key: str, sequence: int) -> Finding:
     """Publisher and consumer have another event under one number: sent again, it is parked."""
-    mend = f"telar resend --topic {topic} {_key(key)} --from {sequence} --to {sequence}"
+    words = f"telar resend --topic {topic} {_key(key)} --from {sequence} --to {sequence}"
+    mend = _because(words, f"{service} has another event there")
     return Finding(FORK, service, topic, key, f"another event at {sequence}", mend)
 
 
 def ahead(service: str, topic: str, key: str, position: int, head: int) -> Finding:
     """A consumer applied what its publisher knows nothing of."""
     detail = f"{service} applied {position}, the publisher gave {head}"
-    return Finding(AHEAD, topic, topic, key, detail, f"telar adopt topic {topic}")
+    mend = _because(f"telar adopt topic {topic}", f"{service} knows more than {topic}")
+    return Finding(AHEAD, topic, topic, key, detail, mend)
 
 
 def parked(service: str, one: dict[str, Any]) -> Finding:
@@ -62,6 +65,7 @@ def parked(service: str, one: dict[str, Any]) -> Finding:
         mend = _end_of_fork(service, topic, key, one)
     else:
         mend = f"telar parked retry {service} --topic {topic} {_key(key)}"
+    mend = _because(mend, f"parked in {service}: {why} after {position}")
     return Finding(PARKED, service, topic, key, detail, mend)
 
 
@@ -87,15 +91,22 @@ def overdue(service: str, count: int) -> Finding:
 
 def lost(service: str, key: str, lacks: int, head: int) -> Finding:
     """Events that stand in the outbox and not in Kafka: the first of them, or the only one."""
-    mend = f"telar resend --topic {service} {_key(key)} --from {lacks}"
+    words = f"telar resend --topic {service} {_key(key)} --from {lacks}"
+    mend = _because(words, "not in Kafka")
     return Finding(NOT_IN_KAFKA, service, service, key, f"lacks {lacks} of {head}", mend)
 
 
 def unknown(service: str, key: str, last: int, head: int) -> Finding:
     """Events that stand in Kafka and not in the outbox."""
     detail = f"Kafka has {last}, the outbox {head}"
-    return Finding(KAFKA_AHEAD, service, service, key, detail, f"telar adopt topic {service}")
+    mend = _because(f"telar adopt topic {service}", f"Kafka knows more than {service}")
+    return Finding(KAFKA_AHEAD, service, service, key, detail, mend)
 
 
 def _key(key: str) -> str:
     return shlex.quote(f"--key={key}")
+
+
+def _because(command: str, why: str) -> str:
+    """With the reason that every order wants, so that the line can be run as it is."""
+    return f'{command} --reason "{why}"'

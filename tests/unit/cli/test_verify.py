@@ -62,7 +62,8 @@ def test_a_consumer_that_stays_behind_is_named(
     script.says("GET trade/streams", page(stream("trade", enrollment=[1, "enrollment-1"])))
     [one] = findings(script, capsys)
     assert (one["code"], one["service"], one["topic"]) == ("behind", "trade", "enrollment")
-    assert one["mend"] == "telar resend --topic enrollment --key=ana --from 2"
+    mend = 'telar resend --topic enrollment --key=ana --from 2 --reason "trade lacks it"'
+    assert one["mend"] == mend
 
 
 def test_a_consumer_that_never_heard_of_a_key_is_named(
@@ -99,7 +100,9 @@ def test_another_event_under_one_number_is_a_fork(
     script.says("GET trade/streams", page(stream("trade", training=[3, "another"])))
     [one] = findings(script, capsys)
     assert (one["code"], one["topic"]) == ("fork", "training")
-    assert one["mend"] == "telar resend --topic training --key=ana --from 3 --to 3"
+    assert one["mend"].startswith(
+        "telar resend --topic training --key=ana --from 3 --to 3 --reason"
+    )
 
 
 def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
@@ -109,7 +112,7 @@ def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
     script.says("GET grants/topic", stretch(ana=[[1, 2]]))
     [one] = findings(script, capsys)
     assert (one["code"], one["service"]) == ("ahead", "grants")
-    assert one["mend"] == "telar adopt topic grants"
+    assert one["mend"].startswith("telar adopt topic grants --reason ")
 
 
 def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
@@ -144,7 +147,12 @@ def test_a_parked_key_is_named_once_with_what_mends_it(
     wait(script, why, {"sequence": 2, "id": "e2"})
     [one] = findings(script, capsys)
     assert (one["code"], one["detail"]) == ("parked", f"{why} after 1")
-    assert shlex.split(one["mend"]) == ["telar", *mend]
+    assert shlex.split(one["mend"]) == [
+        "telar",
+        *mend,
+        "--reason",
+        f"parked in trade: {why} after 1",
+    ]
 
 
 ADOPT = "telar adopt fork trade --topic training '--key=a na' --branch"
@@ -166,7 +174,7 @@ def test_what_is_named_for_a_fork_is_what_can_end_it(
     """An event that is not here is sent again first, where that can show it."""
     wait(script, "fork", fork)
     [one] = findings(script, capsys)
-    assert one["mend"] == mend
+    assert one["mend"].startswith(f"{mend} --reason ")
 
 
 def test_a_gap_that_closes_meanwhile_is_no_finding(
