@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deploy.local.stack import Stack
 
@@ -30,9 +31,9 @@ def table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]])
     console.print(drawn)
 
 
-def _coloured(cell: str) -> str:
-    colour = _COLOURS.get(cell)
-    return f"[{colour}]{cell}[/{colour}]" if colour else cell
+def _coloured(cell: str) -> Text:
+    """Text and no markup: what others have written may hold brackets."""
+    return Text(cell, style=_COLOURS.get(cell, ""))
 
 
 def welcome(console: Console, stack: Stack) -> None:
