@@ -51,7 +51,7 @@ def plan(replicas: list[str], without: list[str], *, throw_away: bool) -> "Plan"
 
     counts = dict(_count(text) for text in replicas)
     for name in (*counts, *without):
-        _known(name)
+        known(name)
     return Plan(counts, frozenset(without), throw_away=throw_away)
 
 
@@ -62,8 +62,10 @@ def _count(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _known(name: str) -> None:
+def known(name: str | None) -> str | None:
+    """The service that is named, if there is one of that name; else a usage error names them."""
     from deploy.local import services
 
-    if name not in services.names():
+    if name is not None and name not in services.names():
         raise typer.BadParameter(f"no service {name!r}; there are {', '.join(services.names())}")
+    return name

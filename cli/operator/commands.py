@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.usage import DataDir
+from cli.usage import DataDir, known
 
 parked = typer.Typer(help="Keys that wait.", no_args_is_help=True, rich_markup_mode=None)
 quarantine = typer.Typer(
@@ -15,11 +15,21 @@ adopt = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
-Service = Annotated[str, typer.Argument(help="As `telar status` names it.")]
+Service = Annotated[str, typer.Argument(help="As `telar status` names it.", callback=known)]
 OneService = Annotated[
-    str | None, typer.Argument(help="Only this one.", show_default=False, metavar="[SERVICE]")
+    str | None,
+    typer.Argument(help="Only this one.", show_default=False, metavar="[SERVICE]", callback=known),
 ]
 Topic = Annotated[str, typer.Option("--topic", metavar="T", help="grants, or telar.grants.")]
+OwnTopic = Annotated[
+    str,
+    typer.Option(
+        "--topic",
+        metavar="T",
+        help="grants, or telar.grants.",
+        callback=lambda topic: known(topic.removeprefix("telar.")),
+    ),
+]
 Key = Annotated[str, typer.Option("--key", metavar="K", help="The key, as it is listed.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: it stands in the audit.")]
 Number = Annotated[int, typer.Option("--number", metavar="N", min=1, help="The event to skip.")]
@@ -176,7 +186,7 @@ def adopt_topic(
 
 def resend(  # noqa: PLR0913 - the options of the command
     *,
-    topic: Topic,
+    topic: OwnTopic,
     key: Key,
     first: Annotated[int, typer.Option("--from", metavar="N", min=1, help="The first number.")],
     last: Annotated[

@@ -70,6 +70,27 @@ def test_a_command_wants_its_options(tmp_path: Path, command: list[str]) -> None
     assert RUN.invoke(app, [*command, "--data-dir", str(tmp_path)]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["parked", "list", "grant"],
+        ["parked", "show", "grant", "--topic", "trade", "--key", "k"],
+        ["quarantine", "list", "grant"],
+        ["quarantine", "show", "grant", "trade/0/1"],
+        ["adopt", "topic", "grant", "--reason", "why"],
+        ["resend", "--topic", "grant", "--key", "k", "--from", "1", "--reason", "why"],
+        ["resend", "--topic", "telar.grant", "--key", "k", "--from", "1", "--reason", "why"],
+        ["backfill", "grant", "telar.trade.x.v1", "--reason", "why"],
+    ],
+)
+def test_a_service_that_there_is_not_is_told_with_those_there_are(
+    tmp_path: Path, command: list[str]
+) -> None:
+    done = RUN.invoke(app, [*command, "--data-dir", str(tmp_path)], env={"COLUMNS": "300"})
+    assert done.exit_code == 2
+    assert "no service 'grant'; there are enrollment, gateway, grants" in done.output
+
+
 def test_a_command_carries_a_token_and_one_key_however_often_it_is_repeated(
     script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
