@@ -17,8 +17,8 @@ from shared.chassis.tokens import Issuer
 PATIENCE = 20.0
 """Seconds for which a call is made again while nobody is there to answer."""
 
-RATE, RATE_PATIENCE = "operator-rate", 65.0
-"""The code of an order too many in a minute, and the seconds until there is room for sure."""
+WAITS = {"operator-rate": 65.0, "idempotency-in-progress": 900.0}
+"""Codes that say to wait: an order too many in a minute, one that is under way; for how long."""
 
 _NOT_NOW = {429, 502, 503, 504}
 _PAUSE = 0.3
@@ -93,13 +93,11 @@ class Api:
                 code, again = _code(answer), answer.status_code in _NOT_NOW
             except httpx2.TransportError as error:
                 code, again = type(error).__name__, True
-            patience = RATE_PATIENCE if code == RATE else PATIENCE
-            if time.monotonic() - begun > patience or not (
-                again or code == "idempotency-in-progress"
-            ):
+            over = time.monotonic() - begun > WAITS.get(code, PATIENCE)
+            if over or not (again or code in WAITS):
                 raise Denied(code, f"{method} {path}")
-            if code == RATE and not told:
-                print("  so many orders a minute, no more: this one waits", file=sys.stderr)
+            if code in WAITS and not told:
+                print(f"  {code}: waits for up to {WAITS[code]:.0f} s", file=sys.stderr)
                 told = True
             time.sleep(_PAUSE)
 

@@ -1,9 +1,12 @@
 """What an operator may do: each order has a reason, is audited, and cannot be given too often."""
 
+import asyncio
 import time
 from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Literal
 
+import structlog
 from fastapi import Request
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -24,7 +27,12 @@ OPERATOR = Role("operator")
 
 ORDERS_A_MINUTE = 30
 
+MOMENT = 5.0
+"""Seconds for which a caller waits for an order that takes longer: less than the gateway does."""
+
 _EVENTS = 500
+
+log = structlog.get_logger("telar.orders")
 
 
 def _plain(text: str) -> str:
@@ -106,6 +114,31 @@ class Rate:
         self._given.append(now)
 
 
+class GoingOn:
+    """Orders that may take longer than a caller waits: a repeat joins the one that is under way."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[Stored]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tasks
+
+    async def join(self, key: str, work: Callable[[], Coroutine[None, None, Stored]]) -> Stored:
+        """Its reply, or 409 after a moment: it goes on without its caller."""
+        if (task := self._tasks.get(key)) is None:
+            task = self._tasks[key] = asyncio.create_task(work())
+            task.add_done_callback(lambda done: self._forget(key, done))
+        done, _ = await asyncio.wait([task], timeout=MOMENT)
+        if not done:
+            raise Problem(409, "idempotency-in-progress", headers={"retry-after": "1"})
+        return task.result()
+
+    def _forget(self, key: str, task: asyncio.Task[Stored]) -> None:
+        del self._tasks[key]
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("order.failed", error=type(error).__name__)  # its caller may have left
+
+
 def add(router: Router, prefix: str) -> None:
     """Register the orders."""
     give = _Give()
@@ -148,6 +181,8 @@ def _about_keys(router: Router, prefix: str, give: _Give) -> None:
 
 
 def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
+    going_on = GoingOn()
+
     @router.post(f"{prefix}/resend", policy=OPERATOR)
     async def resend_events(body: Resend, request: Request, intent: Intent) -> Reply[Resent]:
         order = give(intent, "resend", body)
@@ -171,14 +206,21 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         order = give(intent, "adopt-topic", body)
         if (earlier := await intent.repeated()) is not None:
             return earlier
-        if not runtime.behind:
+        key = order.idempotency.id
+        if not runtime.behind and key not in going_on:
             no = Refused("not-restored")
             return await intent.answer(Noted(order, runtime.topic, no.code, no))
-        # The writer of a service that refuses to serve does not run: this is written here.
-        adopted = await adopt_topic(runtime.topic, runtime.store, runtime.bus)
-        reply = Stored(200, adopted.model_dump_json().encode())
-        await order.write(runtime.store, runtime.topic, f"keys-{adopted.keys}", reply)
-        return response_of(reply)
+        return response_of(
+            await going_on.join(order.idempotency.id, lambda: _adopt(runtime, order))
+        )
+
+
+async def _adopt(runtime: Runtime, order: Asked) -> Stored:
+    """The writer of a service that refuses to serve does not run: this is written here."""
+    adopted = await adopt_topic(runtime.topic, runtime.store, runtime.bus)
+    reply = Stored(200, adopted.model_dump_json().encode())
+    await order.write(runtime.store, runtime.topic, f"keys-{adopted.keys}", reply)
+    return reply
 
 
 async def _resend(runtime: Runtime, body: Resend) -> Resent:

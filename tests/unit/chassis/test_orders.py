@@ -1,14 +1,18 @@
 """An operator's order has one answer, a refusal too: its key brings the same bytes again."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from shared.chassis import adoption
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus, MemoryStore
+from shared.chassis.operations import orders
+from shared.chassis.ports import Place, Record
 from tests.integration.core_suite import CoreSuite, chain
 from tests.integration.repair_suite import Lent
 from tests.support import mini
@@ -93,3 +97,56 @@ async def test_an_adoption_that_was_refused_or_done_is_answered_alike_again(
         again = await adopt(KEY)
         assert (again.status_code, again.content) == (200, adopted.content)
         assert len((await shelf.json("/operations/shelf/audit"))["items"]) == 1
+
+
+class Slow(MemoryBus):
+    """Whole scans of a topic wait until they may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = asyncio.Event()
+        self.scans = 0
+
+    async def scan(
+        self, topic: str, starts: Mapping[Place, int] | None = None
+    ) -> AsyncGenerator[list[Record], None]:
+        if not starts:
+            self.scans += 1
+            await self.may_go_on.wait()
+        async for found in super().scan(topic, starts):
+            yield found
+
+
+async def test_an_adoption_outlives_its_caller_and_a_repeat_joins_it(
+    tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "MOMENT", 0.05)
+    bus = Slow()
+    await bus.ensure({"telar.shelf": 2})
+    await CoreSuite.send(bus, *[encode(event) for event in chain("ana", 1, 2)])
+    async with running(mini.SHELF, tmp_path, store, bus, ready=False) as shelf:
+        await until(shelf.runtime.faults, lambda faults: faults == ["restored"])
+
+        async def adopt() -> httpx2.Response:
+            return await shelf.post("/operations/shelf/adopt-topic", WHY, KEY)
+
+        for _ in "12":
+            answer = await asyncio.wait_for(adopt(), 5.0)
+            assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-in-progress")
+        bus.may_go_on.set()
+        adopted = await until(adopt, lambda seen: seen.status_code == 200)
+        assert adopted.json() == {"keys": 1, "events": 2}
+        assert bus.scans == 1
+
+
+async def test_a_topic_is_adopted_stretch_by_stretch(
+    tmp_path: Path, store: MemoryStore, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adoption, "_RECORDS", 2)
+    await bus.ensure({"telar.shelf": 2})
+    events = [*chain("ana", 1, 2, 3), *chain("bea", 1, 2, 3, 4)]
+    await CoreSuite.send(bus, *[encode(event) for event in events])
+    async with running(mini.SHELF, tmp_path, store, bus, ready=False) as shelf:
+        await until(shelf.runtime.faults, lambda faults: faults == ["restored"])
+        adopted = await shelf.post("/operations/shelf/adopt-topic", WHY, KEY)
+        assert adopted.json() == {"keys": 2, "events": 7}

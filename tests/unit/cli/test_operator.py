@@ -139,13 +139,20 @@ def test_nobody_there_is_told_after_some_patience(
         script.api.get("grants/lag")
 
 
-def test_an_order_too_many_in_a_minute_waits_for_its_turn(
-    script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "operator-rate"), (409, "idempotency-in-progress")]
+)
+def test_an_order_waits_for_its_turn_and_until_it_is_done(
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    code: str,
 ) -> None:
     monkeypatch.setattr(calls, "PATIENCE", -1.0)
     script.says("POST trade/resend", {"sent": 4, "head": 720})
     for _ in "12":
-        script.first_says("POST trade/resend", 429, {"code": "operator-rate"})
+        script.first_says("POST trade/resend", status, {"code": code})
     assert flow.resend(script.session(), "trade", "k", (9, None), "why") == usage.OK
     assert capsys.readouterr().err.count("waits") == 1
 
@@ -153,7 +160,7 @@ def test_an_order_too_many_in_a_minute_waits_for_its_turn(
 def test_an_order_waits_for_its_turn_no_longer_than_a_minute(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "RATE_PATIENCE", -1.0)
+    monkeypatch.setitem(calls.WAITS, "operator-rate", -1.0)
     script.says("POST trade/resend", {"code": "operator-rate"}, status=429)
     with pytest.raises(Denied, match="operator-rate"):
         flow.resend(script.session(), "trade", "k", (9, None), "why")
