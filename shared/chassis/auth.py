@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ class Verifier:
     ) -> None:
         self._keys, self._kind = KeySet(jwks, clock), kind
         self._seen: dict[str, tuple[Caller, int]] = {}
+        self._changing = threading.Lock()  # refresh tokens are verified in threads
         self._generation = 0
 
     def caller(self, authorization: str | None) -> Caller:
@@ -158,7 +160,8 @@ class Verifier:
         """Who a token speaks for; a token seen before is only checked for its end."""
         self._keys.refresh()
         if self._generation != self._keys.generation:
-            self._seen.clear()
+            with self._changing:
+                self._seen.clear()
             self._generation = self._keys.generation
         seen = self._seen.get(token)
         if seen is None:
@@ -170,9 +173,10 @@ class Verifier:
         return seen[0]
 
     def _remember(self, token: str, seen: tuple[Caller, int]) -> None:
-        if len(self._seen) >= _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        self._seen[token] = seen
+        with self._changing:
+            if len(self._seen) >= _REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+            self._seen[token] = seen
 
     def _decode(self, token: str) -> dict[str, Any]:
         key = self._key(token)

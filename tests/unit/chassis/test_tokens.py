@@ -5,8 +5,10 @@ import hashlib
 import hmac
 import json
 import stat
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,21 @@ def test_a_token_seen_before_expires_too(
     later = time.time() + 306
     monkeypatch.setattr("shared.chassis.auth.time.time", lambda: later)
     assert refusal(verifier, token) == "token-expired"
+
+
+def test_more_tokens_than_are_remembered_are_verified_in_threads_at_once(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+):
+    claims = {"sub": "ana", "roles": ["applicant"], "exp": NOW + 300}
+    monkeypatch.setattr(verifier, "_decode", lambda _: claims)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            known = set(threads.map(verifier.verify, map(str, range(20_000))))
+    finally:
+        sys.setswitchinterval(interval)
+    assert known == {Caller("ana", frozenset({"applicant"}))}
 
 
 def test_a_size_above_the_limit_is_not_even_parsed(verifier: Verifier):
