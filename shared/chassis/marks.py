@@ -3,12 +3,10 @@
 Offsets say nothing beyond their topic, and no client here is told a topic's id.
 """
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from hashlib import sha256
-from typing import cast
 
-from shared.chassis.ports import Bus, Place, Record
+from shared.chassis.ports import Bus, Place
 
 NOTHING = ""
 """The mark of an offset that the partition does not reach."""
@@ -20,8 +18,7 @@ async def mark(bus: Bus, place: Place, offset: int) -> str:
     if ends.get(place, 0) < offset:
         return NOTHING
     starts = {**ends, place: offset - 1}
-    scan = cast("AsyncGenerator[list[Record]]", bus.scan(place[0], starts))
-    async with aclosing(scan) as found:
+    async with aclosing(bus.scan(place[0], starts)) as found:
         async for records in found:
             for record in records:
                 if (record.topic, record.partition) == place:

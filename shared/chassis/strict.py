@@ -54,7 +54,7 @@ def _check(value: Any, room: int) -> None:
     if isinstance(value, str):
         if not plain(value):
             _refuse()
-    elif not room and isinstance(value, dict | list):
+    elif not room and isinstance(value, (dict, list)):
         _refuse()
     elif isinstance(value, dict):
         for name, inner in value.items():

@@ -17,7 +17,7 @@ from tests.support.wait import until
 
 LINE = ArgumentParser()
 LINE.add_argument("words", nargs="+")
-for option in ("topic", "key", "branch", "previous"):
+for option in ("topic", "key", "branch", "previous", "reason"):
     LINE.add_argument(f"--{option}")
 LINE.add_argument("--from", type=int, dest="first")
 

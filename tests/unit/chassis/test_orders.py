@@ -108,12 +108,15 @@ class Slow(MemoryBus):
         self.scans = 0
 
     async def scan(
-        self, topic: str, starts: Mapping[Place, int] | None = None
+        self,
+        topic: str,
+        starts: Mapping[Place, int] | None = None,
+        ends: Mapping[Place, int] | None = None,
     ) -> AsyncGenerator[list[Record], None]:
         if not starts:
             self.scans += 1
             await self.may_go_on.wait()
-        async for found in super().scan(topic, starts):
+        async for found in super().scan(topic, starts, ends):
             yield found
 
 
