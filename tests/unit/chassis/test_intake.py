@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from shared.chassis import consumer, queue, writer
 from shared.chassis.envelope import encode
-from shared.chassis.memory import MemoryBus
+from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryConsumer
 from shared.chassis.ports import BusError, Conflict, Record, StoreError, StoreUnavailable
 from tests.integration.core_suite import CoreSuite, chain
@@ -117,6 +117,15 @@ def few(monkeypatch: pytest.MonkeyPatch) -> FewBus:
     return FewBus()
 
 
+async def taken_up(store: MemoryStore, bus: MemoryBus) -> None:
+    """Every partition has its reader, and that is noted: no write but of records comes now."""
+
+    async def is_noted() -> bool:
+        return len(store.all("handled")) == len(bus.places("telar.shelf"))
+
+    await until(is_noted)
+
+
 async def test_the_next_poll_is_read_while_a_full_one_is_written(
     tmp_path: Path, few: FewBus
 ) -> None:
@@ -126,6 +135,7 @@ async def test_the_next_poll_is_read_while_a_full_one_is_written(
         read.append(FewBus.read)
 
     async with running(mini.READER, tmp_path, store, few) as reader:
+        await taken_up(store, few)
         store.faults.meanwhile("commit", look)
         await CoreSuite.send(few, *map(encode, chain("ana", 1, 2, 3, 4)))
         await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
@@ -138,6 +148,7 @@ async def test_what_was_read_beside_a_batch_that_failed_is_read_again_behind_it(
     store, gap = Ticking(), {"topic": "shelf", "outcome": "gap"}
     gaps = REGISTRY.get_sample_value("telar_consumed_total", gap)
     async with running(mini.READER, tmp_path, store, few) as reader:
+        await taken_up(store, few)
         store.faults.fail_next("write", StoreError("broken"))
         await CoreSuite.send(few, *map(encode, chain("ana", 1, 2, 3, 4)))
         await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 10)
