@@ -45,7 +45,7 @@ class Duties:
 
     def runs_out(self, duty: Document) -> bool:
         """Whether half of the claim is over."""
-        return self._clock.now() > duty["at"] - CLAIM / 2
+        return self._clock.now() >= duty["at"] - CLAIM / 2
 
     async def go_on(self, duty: Document, **note: Any) -> Document:
         """Claim it for longer; `StoreError` if another process has taken it over."""
