@@ -36,9 +36,9 @@ class Watch:
         if not self._reads_on(read):
             late = await behind(self._live, self._new.store, _MOST)
         found = [one for one in late if one.place in self._late]
+        self._late, self._due = set(), monotonic() + self._seconds
+        self._ends = await self._all_ends()  # while Kafka is away everything stands still
         self._late, self._read = {one.place for one in late}, read
-        self._ends = await self._all_ends()
-        self._due = monotonic() + self._seconds
         return found
 
     def _reads_on(self, read: Mapping[Place, int]) -> bool:

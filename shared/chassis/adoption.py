@@ -45,7 +45,9 @@ async def _take_over(store: Store, last: Envelope, events: Mapping[int, Envelope
         loaded = await transaction.load({streams.COLLECTION: [last.key]})
         was = loaded.get(streams.COLLECTION, {}).get(last.key)
         stream, version = was or streams.fresh(last.key), was["version"] if was else None
-        ours, _ = streams.head(stream, last.topic)
+        ours, digest = streams.head(stream, last.topic)
+        if ours > last.sequence or (ours, digest) == (last.sequence, last.digest):
+            return 0  # another process adopts too, and was first
         kept = [one for number, one in sorted(events.items()) if number > ours] or [last]
         moved = streams.take_over(stream, last.topic, last.sequence, last.digest)
         stream_put = Put(streams.COLLECTION, {**moved, "version": (version or 0) + 1}, version)

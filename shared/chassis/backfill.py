@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -33,6 +33,7 @@ from shared.chassis.ports import (
     StoreError,
     place_id,
 )
+from shared.chassis.ranges import Range, merged
 from shared.chassis.replies import Stored
 from shared.chassis.tail import events_of
 from shared.chassis.work import Answered, Application, Work, caused_by
@@ -90,10 +91,11 @@ class Fill(Work):
         arrived = self.arrived
         position, _ = streams.applied(stream_at(scope, stream_ref(arrived.key)), arrived.topic)
         filled = scope.read(self._filled) or {"_id": self._filled.id, "done": []}
-        if arrived.sequence > position or arrived.sequence in filled["done"]:
+        done, number = _ranges(filled["done"]), arrived.sequence
+        if number > position or any(first <= number <= last for first, last in done):
             return False
         Application(arrived, scope.batch.handlers, -1, self.context).act(scope)
-        scope.put(self._filled, {**filled, "done": [*filled["done"], arrived.sequence]})
+        scope.put(self._filled, {**filled, "done": merged([*done, (number, number)])})
         return True
 
 
@@ -171,9 +173,9 @@ class Backfills:
         self, job: Document, place: Place, stretch: Stretch, claimed: datetime
     ) -> tuple[Document, datetime]:
         """One stretch of a partition; the claim is kept alive with the progress."""
-        starts = {one: end for one, end in (await self.bus.ends(place[0])).items() if one != place}
-        starts[place] = stretch.start
-        async for records in self.bus.scan(place[0], starts, {place: stretch.end}):
+        # Of the other partitions nothing: what comes there meanwhile is applied already.
+        ends = {**await self.bus.ends(place[0]), place: stretch.end}
+        async for records in self.bus.scan(place[0], {**ends, place: stretch.start}, ends):
             mine = [event for _, event in events_of(records) if event.type == job["_id"]]
             for wave in _waves(mine) or [[]]:
                 job = await self._apply(job, wave)
@@ -208,6 +210,11 @@ class Backfills:
             "failed": job["failed"] + failed,
             "failures": failures,
         }
+
+
+def _ranges(done: Sequence[Any]) -> list[Range]:
+    """As they are kept; the numbers one by one that an earlier release kept are taken too."""
+    return [(one, one) if isinstance(one, int) else (one[0], one[1]) for one in done]
 
 
 def _waves(events: list[Envelope]) -> list[list[Envelope]]:

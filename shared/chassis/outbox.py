@@ -7,6 +7,7 @@ are harmless to numbered streams.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,9 @@ AT_ONCE = 5000
 
 MARK_EVERY = 0.1
 """Seconds between two marks of what was acknowledged: one for many batches."""
+
+MEASURE_EVERY = 1.0
+"""Seconds between two looks at how much waits, while some of it is sent."""
 
 SWEPT = 20
 """Commits that a sweep takes at a time: as many as may be full."""
@@ -88,6 +92,7 @@ class Publisher:
         self.store, self.bus, self.clock = store, bus, clock
         self._waiting: deque[tuple[str, datetime, list[Envelope]]] = deque()
         self._held = 0
+        self._measured = 0.0
         self._bell = asyncio.Event()
         self._producer: Producer | None = None
         self._sending = asyncio.Lock()
@@ -208,7 +213,9 @@ class Publisher:
                 more = True
                 while more:
                     more = await self.sweep() == SWEPT
-                    await self._measure()  # also where nothing can be sent, and ever more waits
+                    # Also where nothing can be sent; and seldom, while a backlog is on its way.
+                    if not more or time.monotonic() > self._measured + MEASURE_EVERY:
+                        await self._measure()
             except StoreError:
                 continue
 
@@ -219,6 +226,7 @@ class Publisher:
         age = (self.clock.now() - oldest[0]["at"]).total_seconds() if oldest else 0.0
         metrics.OUTBOX_AGE.set(age)
         self.backlog_seconds = age
+        self._measured = time.monotonic()
 
     backlog_seconds: float = 0.0
 

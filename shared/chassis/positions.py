@@ -4,7 +4,7 @@ A command answers with it (`Telar-Position`), a query waits for it (`after=`).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.chassis import streams
@@ -46,9 +46,9 @@ class Place(NamedTuple):
         return bool(part.get(self.topic, (0,))[0] >= self.sequence)
 
 
-def told(events: Sequence[Envelope], own: str | None) -> str | None:
+def told(events: Sequence[Envelope], own: Collection[str] | None) -> str | None:
     """The last place of each key, or of her `own` alone; beyond the most, of the first keys."""
-    last = {event.key: event for event in events if own in (None, event.key)}
+    last = {event.key: event for event in events if own is None or event.key in own}
     places = [f"{short(one.topic)}/{one.key}/{one.sequence}" for one in last.values()]
     return ",".join(places[:MOST_PLACES]) or None
 

@@ -99,7 +99,8 @@ class CommandWork(Answered):
         self.steps, self.reply = steps, reply
         self.expected: int | None = None
         self.confined_to: str | None = None
-        """The one key whose place the answer tells: an intent also moves others' streams."""
+        """The key whose place alone the answer tells, but for what it makes: an intent also moves
+        others' streams."""
 
     def wanted(self) -> Sequence[Ref]:
         """Its aggregates too, and the streams that their names let one guess.
@@ -114,6 +115,9 @@ class CommandWork(Answered):
         first = next(at for at, step in enumerate(self.steps) if isinstance(step, Do))
         target = refs_of(self.steps[first : first + 1])[0]
         scope.need([target])
+        own: set[str] | None = {self.confined_to} if self.confined_to else None
+        if own and not scope.version(target):  # who brings a woman in is told of her
+            own.add(target.id)
         if self.expected is not None:
             # What is not hers is 404 whatever version she names: or she could count it out.
             run(scope, self.steps[:first], self.context)
@@ -121,7 +125,7 @@ class CommandWork(Answered):
                 raise Problem(412, "edited-meanwhile")
         run(scope, self.steps, self.context)
         reply = self.reply(scope.read(target))
-        return replace(reply, position=positions.told(scope.seal(), self.confined_to))
+        return replace(reply, position=positions.told(scope.seal(), own))
 
 
 @dataclass

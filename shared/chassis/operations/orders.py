@@ -115,7 +115,7 @@ class Rate:
 
 
 class GoingOn:
-    """Orders that may take longer than a caller waits: a repeat joins the one that is under way."""
+    """Orders that may take longer than a caller waits: the next one joins what is under way."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Stored]] = {}
@@ -206,13 +206,10 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         order = give(intent, "adopt-topic", body)
         if (earlier := await intent.repeated()) is not None:
             return earlier
-        key = order.idempotency.id
-        if not runtime.behind and key not in going_on:
+        if not runtime.behind and runtime.topic not in going_on:
             no = Refused("not-restored")
             return await intent.answer(Noted(order, runtime.topic, no.code, no))
-        return response_of(
-            await going_on.join(order.idempotency.id, lambda: _adopt(runtime, order))
-        )
+        return response_of(await going_on.join(runtime.topic, lambda: _adopt(runtime, order)))
 
 
 async def _adopt(runtime: Runtime, order: Asked) -> Stored:

@@ -1,5 +1,6 @@
 """A backfill that is ordered while an older release still reads waits for it to end."""
 
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from shared.chassis import backfill
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import StoreError
+from shared.chassis.ports import Record, StoreError
 from tests.integration.core_suite import LENT, CoreSuite, chain
 from tests.integration.repair_suite import Lent, order
 from tests.support import mini
@@ -100,6 +101,33 @@ async def test_of_one_key_nothing_is_filled_before_what_comes_before_it(
         await until(lambda: state(reader), lambda seen: seen == "done")
         for key in KEYS:
             await CoreSuite.card(reader, key, [1, 2, 3])
+
+
+async def test_what_comes_while_it_is_read_is_not_applied_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bus, late = Ticking(), MemoryBus(), ("lia", "mia", "noa", "pia")
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1)])
+        await until(
+            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 4}
+        )
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        await until(lambda: marked(store))
+        plain = bus.scan
+
+        async def scan(*asked: Any) -> AsyncGenerator[list[Record], None]:
+            for key in late:  # between the question for the ends and the first page
+                await CoreSuite.send(bus, encode(chain(key, 5)[0]))
+                await CoreSuite.card(reader, key, [5])
+            async for page in plain(*asked):
+                yield page
+
+        monkeypatch.setattr(bus, "scan", scan)
+        await filled(reader)
+        for key in late:
+            await CoreSuite.card(reader, key, [5])
 
 
 async def filled(reader: Running) -> dict[str, Any]:

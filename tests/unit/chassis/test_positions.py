@@ -30,8 +30,8 @@ def test_what_nobody_was_told_is_refused() -> None:
 
 def test_she_is_told_of_her_own_stream_alone() -> None:
     events = [*chain("ana", 1, 2), *chain("bea", 1)]
-    assert told(events, "ana") == "shelf/ana/2"
-    assert told(events, "eva") is None
+    assert told(events, {"ana"}) == "shelf/ana/2"
+    assert told(events, {"eva"}) is None
     assert told(events, None) == "shelf/ana/2,shelf/bea/1"
 
 

@@ -138,6 +138,7 @@ async def test_a_promoter_brings_in_a_woman_and_then_acts_for_her(call_as: Calle
     call_id = await published(call_as)
     new = await call_as("pia", "promoter").post("/persons", FACETS)
     assert new.body["id"] not in ("pia", "ana")
+    assert new.headers["telar-position"] == f"enrollment/{new.body['id']}/1"
     helps = call_as("pia", "promoter", on_behalf_of=new.body["id"])
     begun = await helps.post("/enrolments", {"call_id": call_id})
     assert begun.body["person_id"] == new.body["id"]

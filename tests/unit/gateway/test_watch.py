@@ -7,7 +7,7 @@ import pytest
 
 from services.gateway.watch import Watch
 from shared.chassis.memory import MemoryBus, MemoryStore
-from shared.chassis.ports import Document, Outgoing
+from shared.chassis.ports import BusError, Document, Outgoing
 
 TOPIC = "telar.trade"
 
@@ -83,6 +83,20 @@ async def test_a_partition_whose_records_are_gone_is_not_waited_for(build: Build
     build.at("gone", 1, 0)
     assert await build.stuck() == []
     assert await build.stuck() == ["gone"]
+
+
+async def test_while_kafka_is_away_everything_stands_still_and_nothing_is_stuck(
+    build: Build,
+) -> None:
+    build.at("fair", 3, 1)
+    build.read(10)
+    assert await build.stuck() == []
+    build.bus.faults.go_out()
+    with pytest.raises(BusError):
+        await build.stuck()
+    build.bus.faults.come_back()
+    assert await build.stuck() == []
+    assert await build.stuck() == ["fair"]
 
 
 async def test_it_looks_once_in_so_many_seconds(build: Build) -> None:
