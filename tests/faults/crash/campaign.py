@@ -69,6 +69,7 @@ class Campaign:
             return self._ways() >= self._wanted or self.count >= 2 * most
 
         async def work() -> None:
+            await self._lane(is_enough)  # the first may be who finds what there is to do
             while self._todo and not is_enough():
                 await self._lane(is_enough)
 
