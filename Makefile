@@ -19,18 +19,19 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(UV): requirements/uv.txt
+# A marker, and not uv itself: what breaks off here is done again, whatever it has left.
+$(VENV)/.uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Telar needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
 	@echo "• virtual environment"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Install the venv module of Python (Debian: python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
-	@touch $(UV)
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || { echo "No virtual environment: the lines above say why (Debian may lack python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --force-reinstall --require-hashes -r requirements/uv.txt
+	@touch $@
 
-$(VENV)/.run: $(UV) requirements/run.txt
+$(VENV)/.run: $(VENV)/.uv requirements/run.txt
 	@echo "• packages, checked against their hashes"
 	@$(INSTALL) -r requirements/run.txt
 	@printf '#!/bin/sh\nexec "%s/python" -P -m cli "$$@"\n' "$(abspath $(BIN))" > $(BIN)/telar
-	@echo "$(abspath .)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/telar.pth
+	@echo "$(abspath .)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/telar.pth"
 	@chmod +x $(BIN)/telar
 	@$(BIN)/python -m compileall -q cli deploy services shared
 	@touch $@
@@ -50,7 +51,7 @@ $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 setup: $(VENV)/.dev  ## Install everything into .venv, the command .venv/bin/telar included
 
 .PHONY: lock
-lock: $(UV)  ## Resolve requirements/*.in anew
+lock: $(VENV)/.uv  ## Resolve requirements/*.in anew
 	@for set in uv run dev bench; do $(COMPILE) --upgrade requirements/$$set.in -o requirements/$$set.txt; done
 
 .PHONY: check
