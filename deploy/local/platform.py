@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +84,8 @@ class Platform:
     def stop(self) -> None:
         """Stop all, in the reverse order of their start, within ten seconds."""
         self.stopping, self.is_up = True, False
-        self._write_down("stopping")
+        with suppress(OSError):  # a full disk keeps nothing from being stopped
+            self._write_down("stopping")
         units = self._supervisor.units
         gateway = [unit for unit in units if unit.name.partition("-")[0] == GATEWAY]
         servers = [unit for unit in units if unit.name in ("mongo", "kafka")]

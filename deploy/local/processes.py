@@ -117,7 +117,11 @@ class Child:
         self._process = started.result()
         self.pid = self._process.pid
         self.since = time.time()
-        self._record.write(self.pid)
+        try:
+            self._record.write(self.pid)
+        except OSError:  # what is not on record, nobody would ever end
+            self.kill()
+            raise
 
     @property
     def alive(self) -> bool:

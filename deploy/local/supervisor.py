@@ -66,9 +66,12 @@ class Supervisor:
     def changed(self, unit: Unit, why: str) -> None:
         """What a unit calls when its state changes."""
         with self._changes:
-            if why:
-                self._tell(f"{unit.name}: {why}")
-            self.write()
+            # On a full disk too the unit goes on, and whoever waits for it hears of it.
+            with suppress(OSError):
+                if why:
+                    self._tell(f"{unit.name}: {why}")
+            with suppress(OSError):
+                self.write()
             self._changes.notify_all()
 
     def write(self) -> None:

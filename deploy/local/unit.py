@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -116,6 +117,9 @@ class Unit:
         try:
             self._keep_running()
         except Exception as error:  # a thread that dies in silence would be waited for
+            with suppress(OSError):
+                if self._child:  # nobody would look after it
+                    self._child.stop(self.program.grace)
             self._set(State.FAILED, f"cannot be kept running: {error!r}")
 
     def _keep_running(self) -> None:

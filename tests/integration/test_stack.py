@@ -266,6 +266,19 @@ def test_what_a_killed_telar_leaves_is_ended_and_taken_ports_are_passed_over(
     assert all(row["state"] == "ready" for row in after.values())
 
 
+@pytest.mark.timeout(90)
+def test_a_stop_is_in_order_where_the_state_cannot_be_written(telar: Telar) -> None:
+    assert telar("up", "--detach")[0] == 0
+    pids = [row["pid"] for row in telar.status().values()]
+    blocked = Folders(telar.data).state.with_suffix(".new")
+    blocked.mkdir()
+    assert telar("down")[0] == 0
+    blocked.rmdir()
+    assert not any(map(birth, pids))
+    assert "Traceback" not in telar("logs", "up")[1]
+    assert [file.name for file in (telar.data / "run").iterdir()] == ["up.lock"]
+
+
 def _port(row: dict[str, Any]) -> int:
     return int(row["address"].rpartition(":")[2].partition("/")[0])
 
