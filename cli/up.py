@@ -42,7 +42,10 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """The first signal ends in good order, the second at once."""
+    """The first signal ends in good order, the second at once.
+
+    A terminal that is closed is no second one: the kernel and the shell say it, one each.
+    """
 
     def __init__(self, platform: Platform, console: Console) -> None:
         self._platform, self._console = platform, console
@@ -53,6 +56,8 @@ class Signals:
     def _on(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._leave_terminal()
+            if self._seen:
+                return
         if self._seen:
             self._platform.kill_all()
             self._console.show_cursor(show=True)
