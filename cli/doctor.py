@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,12 +28,20 @@ def doctor(folder: Path, *, as_json: bool) -> int:
 
 
 def _all(folder: Path) -> Iterator[Check]:
-    yield checks.mongod()
-    yield checks.kafka()
-    yield checks.python()
-    yield checks.memory()
-    yield checks.disk(folder)
-    yield checks.permissions(folder)
-    yield checks.ports(folder)
-    yield checks.clock()
-    yield checks.processes(folder)
+    yield _seen("mongod", checks.mongod)
+    yield _seen("kafka", checks.kafka)
+    yield _seen("python", checks.python)
+    yield _seen("memory", checks.memory)
+    yield _seen("disk", checks.disk, folder)
+    yield _seen("permissions", checks.permissions, folder)
+    yield _seen("ports", checks.ports, folder)
+    yield _seen("clock", checks.clock)
+    yield _seen("processes", checks.processes, folder)
+
+
+def _seen(name: str, look: Callable[..., Check], *where: Path) -> Check:
+    """What a look finds; one that cannot be taken is a finding, and the others are taken."""
+    try:
+        return look(*where)
+    except Exception as problem:
+        return Check(name, "bad", usage.in_words(problem) or type(problem).__name__)

@@ -21,9 +21,12 @@ from deploy.local.folders import InUse
 from deploy.local.plan import Plan
 from deploy.local.platform import Platform
 from deploy.local.ports import NoPorts
+from deploy.local.processes import DiedEarly
 from deploy.local.report import Report
 from deploy.local.stack import Stack
 from deploy.local.supervisor import NotStarted
+
+_FORESEEN = (prerequisites.Missing, NotFetched, InUse, NotStarted, NoPorts, DiedEarly, OSError)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ def foreground(wish: Wish) -> int:
             code = _use(wish, folder, report)
         except Interrupted:
             code = usage.OK if platform.is_up else usage.INTERRUPTED
-        except (prerequisites.Missing, NotFetched, InUse, NotStarted, NoPorts) as problem:
-            report.console.print(f"✗ {problem}", style="red", markup=False)
-            return usage.FAILED
+        except _FORESEEN as problem:
+            report.console.print(f"✗ {usage.in_words(problem)}", style="red", markup=False)
+            code = usage.FAILED
         if platform.is_up:
             with report.step("Stopping; Ctrl-C again ends all at once", "Stopped"):
                 platform.stop()

@@ -45,6 +45,14 @@ def not_running(where: Path) -> NoReturn:
     raise typer.Exit(NOT_RUNNING)
 
 
+def in_words(problem: Exception) -> str:
+    """What went wrong, without Python's own words for it."""
+    if isinstance(problem, OSError) and problem.strerror:
+        where = f": {problem.filename}" if problem.filename else ""
+        return f"{problem.strerror}{where}"
+    return str(problem)
+
+
 def plan(replicas: list[str], without: list[str], *, throw_away: bool) -> "Plan":
     """What is to run, checked against the services that there are."""
     from deploy.local.plan import Plan

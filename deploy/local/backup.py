@@ -99,6 +99,8 @@ def _started(folders: Folders, report: Report) -> Iterator[int]:
                 child.stop(program.grace)
     except InUse as problem:
         raise BackupError("stack-unsettled", str(problem)) from None
+    except (OSError, DiedEarly, ports.NoPorts) as problem:
+        raise BackupError("store-unavailable", str(problem)) from None
 
 
 def _wait(child: Child) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.local import aot, jars
+from deploy.local.processes import DiedEarly
 
 if TYPE_CHECKING:
     from deploy.local.report import Report
@@ -34,8 +35,12 @@ def fetch(report: "Report | None" = None) -> None:
         report = Report()
     if jars.missing():
         _fetch_jars(jars.missing(), report)
-    with report.step("Start-up cache of Kafka, once"):
-        aot.build()
+    try:
+        with report.step("Start-up cache of Kafka, once"):
+            aot.build()
+    except (DiedEarly, OSError) as problem:  # it only saves time
+        reason = str(problem).partition("\n")[0]
+        report.say(f"Kafka starts more slowly, without its start-up cache: {reason}")
 
 
 def _fetch_jars(missing: list[jars.Jar], report: "Report") -> None:
@@ -107,7 +112,7 @@ def main() -> int:
     """Fetch; 1 with the reason on standard error when it cannot be done."""
     try:
         fetch()
-    except NotFetched as problem:
+    except (NotFetched, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0

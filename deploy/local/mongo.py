@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from deploy.local.processes import Child, Program
+from deploy.local.processes import Child, DiedEarly, Program
 from deploy.local.wire import Wire
 
 _REPLICATED = ("--replSet", "rs0", "--oplogSize", "64")
@@ -76,8 +76,10 @@ def alone(folder: Path, port: int) -> Program:
 
 def last_port(folder: Path) -> int | None:
     """The port on which this database knows itself."""
-    marker = folder / "telar.port"
-    return int(marker.read_text()) if marker.exists() else None
+    try:
+        return int((folder / "telar.port").read_text())
+    except (FileNotFoundError, ValueError):  # a full disk leaves it empty
+        return None
 
 
 def _argv(folder: Path, port: int, *more: str) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def _move(folder: Path, port: int) -> None:
     finally:
         child.stop(outside.grace)
     if not reply.get("ok"):
-        raise RuntimeError(f"mongod could not be moved to port {port}: {reply}")
+        raise DiedEarly(f"mongod could not be moved to port {port}: {reply}")
     log.unlink(missing_ok=True)
 
 

@@ -33,7 +33,7 @@ class Program:
 
 
 class DiedEarly(Exception):
-    """A process ended before it was ready, or was never ready in time."""
+    """A process ended before it was ready or before it had done its work, or took too long."""
 
 
 @cache

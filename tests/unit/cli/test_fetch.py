@@ -10,6 +10,7 @@ from rich.console import Console
 
 from deploy.local import aot, fetch, jars
 from deploy.local.jars import Jar
+from deploy.local.processes import DiedEarly
 from deploy.local.report import Report
 
 GOOD = b"a jar"
@@ -94,3 +95,18 @@ def test_the_lock_names_every_jar_once_and_no_registry() -> None:
     assert len({jar.name for jar in found}) == len(found) > 40
     assert all(len(jar.digest) == 64 and jar.size > 0 for jar in found)
     assert "//" not in jars.LOCK.read_text()
+
+
+@pytest.mark.parametrize("problem", [DiedEarly("kafka ended (1):\nmuch"), OSError(28, "No space")])
+def test_without_its_start_up_cache_kafka_is_there_all_the_same(
+    said: StringIO, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def dies() -> None:
+        raise problem
+
+    monkeypatch.setattr(aot, "build", dies)
+    monkeypatch.setattr(fetch, "_download", sends(GOOD))
+    fetch.fetch(report(said))
+    assert not jars.missing()
+    assert "more slowly" in said.getvalue()
+    assert "much" not in said.getvalue()
