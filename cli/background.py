@@ -21,10 +21,9 @@ _GLANCE = 0.1
 def detached(wish: Wish) -> int:
     """Start the stack in the background; returns when all is ready, or has failed."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    if Folders(wish.folder).is_held():
-        console.print(f"Already up on {wish.folder}", markup=False)
-        return usage.OK
     folders = Folders(wish.folder)
+    if folders.is_held():
+        return _already(wish.folder, console)
     folders.make()
     log = folders.log("up")
     process = _launch(wish, log)
@@ -38,6 +37,17 @@ def detached(wish: Wish) -> int:
         return usage.FAILED
     show.welcome(console, stack)
     return usage.OK
+
+
+def _already(folder: Path, console: Console) -> int:
+    """Somebody holds the folder: a stack that is up is what was wanted, anything else is not."""
+    stack = Stack.find(folder)
+    if stack and stack.phase == "ready":
+        console.print(f"Already up on {folder}", markup=False)
+        return usage.OK
+    what = f"The stack is {stack.phase}" if stack else "A backup, a restore or a reset is at work"
+    console.print(f"{what} on {folder}: try again when it has ended", markup=False)
+    return usage.FAILED
 
 
 def _launch(wish: Wish, log: Path) -> subprocess.Popen[bytes]:

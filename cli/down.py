@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cli import usage
-from deploy.local.folders import Folders
+from deploy.local.folders import Folders, InUse
 from deploy.local.leftovers import end_processes
 from deploy.local.processes import PidFile
 from deploy.local.report import Report
@@ -20,17 +20,33 @@ def down(folder: Path) -> int:
     folders = Folders(folder)
     report = Report()
     owner = PidFile(folders.owner).pid()
-    if folders.is_held() and owner:
+    held = folders.is_held()
+    if held and owner:
         with report.step("Stopping", "Stopped"):
             ended = _end(owner)
         if not ended:
             print(f"`telar up` (process {owner}) does not end", file=sys.stderr)
             return usage.FAILED
-    elif names := end_processes(folders):
+        return usage.OK
+    try:
+        names = _end_left(folders, held=held)
+    except InUse:
+        text = f"A backup, a restore or a start is at work on {folder}: wait until it has ended"
+        print(text, file=sys.stderr)
+        return usage.FAILED
+    if names:
         report.say(f"Ended what a killed stack had left: {', '.join(names)}")
     else:
         report.say(f"Nothing is up on {folder}")
     return usage.OK
+
+
+def _end_left(folders: Folders, *, held: bool) -> list[str]:
+    """End what nobody looks after. Raises InUse where somebody does."""
+    if not (held or folders.pid_files()):
+        return []  # and no folder is made
+    with folders.held():
+        return end_processes(folders)
 
 
 def _end(owner: int) -> bool:

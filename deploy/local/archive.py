@@ -9,8 +9,10 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -76,8 +78,8 @@ class Archive:
     """A backup being written beside its name; it gets the name when it is whole."""
 
     def __init__(self, file: Path) -> None:
-        self._file, self._scratch = file, file.with_name(f".{file.name}.part")
-        handle = os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle, scratch = tempfile.mkstemp(".part", f".{file.name}.", file.parent)
+        self._file, self._scratch = file, Path(scratch)
         self._raw = os.fdopen(handle, "wb")
         self._gzip = gzip.GzipFile("", "wb", compresslevel=1, fileobj=self._raw, mtime=0)
         self._tar = tarfile.TarFile(fileobj=self._gzip, mode="w")
@@ -92,7 +94,8 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._raw.close()
+        with suppress(OSError):  # what has to be on the disk `finish` has brought there
+            self._raw.close()
         self._scratch.unlink(missing_ok=True)
 
     def add(self, name: str, data: bytes) -> None:
@@ -108,9 +111,23 @@ class Archive:
         self._raw.flush()
         os.fsync(self._raw.fileno())
         try:
-            os.link(self._scratch, self._file)  # unlike a rename, never over another file
+            self._give_name()
         except FileExistsError:
             raise BackupError("backup-exists", f"{self._file} is there already") from None
+
+    def _give_name(self) -> None:
+        """Unlike a rename alone, never over another file."""
+        try:
+            os.link(self._scratch, self._file)
+        except FileExistsError:
+            raise
+        except OSError:  # FAT knows no second name of a file: an empty one holds the place
+            self._file.touch(0o600, exist_ok=False)
+            try:
+                self._scratch.replace(self._file)
+            except OSError:
+                self._file.unlink()
+                raise
 
     def _add(self, name: str, data: bytes) -> None:
         about = tarfile.TarInfo(name)

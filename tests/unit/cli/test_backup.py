@@ -2,7 +2,9 @@
 
 import gzip
 import os
+import resource
 from collections.abc import Callable
+from errno import EPERM
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,42 @@ def test_a_file_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="backup-exists"):
         written(file)
     assert file.read_bytes() == before
+
+
+def test_two_backups_to_one_name_do_not_mix(tmp_path: Path) -> None:
+    file = tmp_path / "b.telar"
+    with Archive(file) as first:
+        first.add("keys/one.pem", KEY)
+        with Archive(file) as second:
+            second.add("keys/one.pem", DOCUMENTS)
+        first.finish(Manifest(at="2026", collections=[], parts=first.parts))
+    assert dict(parts(file))["keys/one.pem"] == KEY
+    assert [one.name for one in tmp_path.iterdir()] == ["b.telar"]
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, usual[1]))
+    try:
+        with pytest.raises(OSError, match="too large"), Archive(tmp_path / "b.telar") as archive:
+            archive.finish(Manifest(at="2026", collections=[], parts=[]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_file_has_one_name_only_it_is_named_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*words: object) -> None:
+        raise PermissionError(EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    file = written(tmp_path / "b.telar")
+    assert verify(file).documents == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["b.telar"]
+    with pytest.raises(BackupError, match="backup-exists"):
+        written(file)
 
 
 def cut(data: bytes) -> bytes:

@@ -1,12 +1,20 @@
-"""`telar up` and what it meets: signals, folders that cannot be used."""
+"""`telar up` and what it meets: signals, folders that cannot be used, folders that others hold."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from cli.background import detached
+from cli.down import down
+from cli.up import Wish
+from deploy.local.folders import Folders
+from deploy.local.plan import Plan
+from deploy.local.processes import PidFile
 
 SIGNALS = """
 import os, signal
@@ -87,3 +95,49 @@ def test_the_doctor_says_all_it_can(useless: Path) -> None:
     assert found["permissions"]["verdict"] == "bad"
     assert found["processes"]["verdict"] == "bad"
     assert str(useless) in found["processes"]["found"]
+
+
+# -- a folder that somebody holds -----------------------------------------------------------
+
+
+def test_down_leaves_the_mongod_of_a_backup_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = Folders(tmp_path)
+    with (
+        folders.held(),
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as mongod,
+    ):
+        PidFile(folders.run / "mongo.pid").write(mongod.pid)
+        assert down(tmp_path) == 1
+        assert "backup" in capsys.readouterr().err
+        assert mongod.poll() is None
+        mongod.communicate(b"\n")
+    assert mongod.returncode == 0
+
+
+def test_down_makes_no_folder(tmp_path: Path) -> None:
+    assert down(tmp_path / "none") == 0
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_detached_start_beside_a_backup_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Folders(tmp_path).held():
+        assert detached(Wish(tmp_path, Plan())) == 1
+    assert "A backup" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("phase", "code"), [("ready", 0), ("starting", 1), ("stopping", 1)])
+def test_only_a_stack_that_is_ready_is_up_already(
+    tmp_path: Path, phase: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = Folders(tmp_path)
+    with folders.held():
+        PidFile(folders.owner).write(os.getpid())
+        state: dict[str, Any] = {"phase": phase, "owner": os.getpid(), "data": str(tmp_path)}
+        state |= {"kafka": "", "mongo": "", "gateway": "", "services": {}, "units": []}
+        folders.state.write_text(json.dumps(state))
+        assert detached(Wish(tmp_path, Plan())) == code
+    assert ("Already up" if code == 0 else phase) in capsys.readouterr().err
