@@ -47,6 +47,9 @@ def kafka() -> Check:
     if missing := jars.missing():
         found = f"{len(missing)} of {len(jars.locked())} jars are not in the cache; {java}"
         return Check("kafka", "note", found, "The next `telar up` fetches them (45 MB)")
+    if spoilt := jars.spoilt():
+        found = f"{len(spoilt)} jars are not what the lock names, {spoilt[0].name} first; {java}"
+        return Check("kafka", "bad", found, f"Delete {jars.folder()}: `telar up` fetches it again")
     if not jars.aot_cache().exists():
         advice = "The next `telar up` makes it once, in about ten seconds"
         return Check("kafka", "note", f"no start-up cache; {java}", advice)

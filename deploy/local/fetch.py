@@ -33,6 +33,9 @@ def fetch(report: "Report | None" = None) -> None:
         from deploy.local.report import Report  # noqa: PLC0415 - slow, and rarely needed
 
         report = Report()
+    for jar in jars.spoilt():  # copied from another machine, or hurt where it lies
+        report.say(f"{jar.name} is not the file that the lock names: fetched again")
+        jar.path.unlink()
     if jars.missing():
         _fetch_jars(jars.missing(), report)
     try:
@@ -63,7 +66,8 @@ def _excuse(failures: list[str], count: int) -> str:
         f"Kafka could not be fetched: {len(failures)} of {count} jars failed.\n"
         f"  First cause: {failures[0]}\n"
         "  Connect to the package registry once and run this again, or copy the folder\n"
-        f"  {jars.folder()} from a machine that has it. What came is kept."
+        f"  {jars.folder()} from a machine that has it and let `telar doctor`\n"
+        "  compare it with the lock. What came is kept."
     )
 
 

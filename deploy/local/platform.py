@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local import kafka, mongo
+from deploy.local import jars, kafka, mongo
 from deploy.local.fetch import fetch
 from deploy.local.folders import Folders
 from deploy.local.leftovers import end_processes
 from deploy.local.plan import Layout, Plan
-from deploy.local.processes import PidFile, Program
+from deploy.local.processes import DiedEarly, PidFile, Program
 from deploy.local.report import Report
 from deploy.local.services import GATEWAY, Instance, Surroundings, is_restored
 from deploy.local.supervisor import NotStarted, Supervisor
@@ -115,6 +115,15 @@ class Platform:
             raise NotStarted("A restore was cut off: run `telar restore` again")
 
     def _start_servers(self) -> None:
+        try:
+            self._prepare_and_start_servers()
+        except (DiedEarly, NotStarted) as problem:
+            if jars.spoilt():
+                advice = f"jars of Kafka are not what the lock names: delete {jars.folder()}"
+                raise NotStarted(f"{problem}\n{advice}") from None
+            raise
+
+    def _prepare_and_start_servers(self) -> None:
         units = [
             self._unit(mongo.program(self.folders.mongo, self._layout.mongo_port)),
             self._unit(kafka.program(self.folders.kafka, self._layout.kafka_port)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli import checks
 from deploy.local import aot, fetch, jars
 from deploy.local.jars import Jar
 from deploy.local.processes import DiedEarly
@@ -110,3 +111,16 @@ def test_without_its_start_up_cache_kafka_is_there_all_the_same(
     assert not jars.missing()
     assert "more slowly" in said.getvalue()
     assert "much" not in said.getvalue()
+
+
+def test_a_jar_of_the_right_size_and_another_content_is_fetched_again(
+    said: StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "thing-1.0.jar").write_bytes(b"A JAR")
+    assert not jars.missing()
+    assert [jar.name for jar in jars.spoilt()] == ["thing-1.0.jar"]
+    assert checks.kafka().verdict == "bad"
+    monkeypatch.setattr(fetch, "_download", sends(GOOD))
+    fetch.fetch(report(said))
+    assert (tmp_path / "thing-1.0.jar").read_bytes() == GOOD
+    assert checks.kafka().verdict == "ok"
