@@ -2,12 +2,17 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from platformdirs import user_data_path
+
+_MOMENT = 0.5
+"""Seconds: whoever only looks whether the folder is held lets go of it long before."""
 
 
 class InUse(Exception):
@@ -101,10 +106,8 @@ class Folders:
         """Hold the folder for one stack; the kernel lets go of it when the process ends."""
         self.make()
         with (self.run / "up.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InUse(f"a stack is already up on {self.root}") from None
+            if not _locked(lock):
+                raise InUse(f"a stack is already up on {self.root}")
             yield
 
     def is_held(self) -> bool:
@@ -117,3 +120,17 @@ class Folders:
         except BlockingIOError:
             return True
         return False
+
+
+def _locked(lock: TextIO) -> bool:
+    """Whether the lock became ours, within a moment."""
+    deadline = time.monotonic() + _MOMENT
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True

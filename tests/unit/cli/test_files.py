@@ -1,8 +1,10 @@
 """Pid files, logs and folders."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,18 @@ def test_one_stack_per_folder(tmp_path: Path) -> None:
         with pytest.raises(InUse), Folders(tmp_path).held():
             pass
     assert not Folders(tmp_path).is_held()
+
+
+def test_a_look_at_the_folder_does_not_keep_a_stack_from_it(tmp_path: Path) -> None:
+    folders = Folders(tmp_path)
+    folders.make()
+    with (folders.run / "up.lock").open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        away = threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN))
+        away.start()
+        with folders.held():
+            pass
+        away.join()
 
 
 def test_the_state_of_a_killed_stack_is_not_that_of_its_successor(tmp_path: Path) -> None:
