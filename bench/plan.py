@@ -27,6 +27,7 @@ class Plan:
     steady_seconds: float = float(os.environ.get("BENCH_STEADY_SECONDS", "60"))
     """1800 is the length of the promise; what was run is written down."""
     sweep_seconds: float = 4.0
+    sweep_rounds: int = 3
 
 
 FULL = Plan("full")
@@ -48,6 +49,7 @@ QUICK = Plan(
     catch_up=20_000,
     steady_seconds=5.0,
     sweep_seconds=3.0,
+    sweep_rounds=1,
 )
 
 

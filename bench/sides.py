@@ -27,12 +27,16 @@ class Side:
 
 TELAR = Side("telar", ("bench.telar", "sink"))
 TAKES = Side("telar", ("bench.telar", "source"))
-BY_HAND = Side("by hand", ("bench.peers.by_hand",))
+BY_HAND = Side("by hand", ("bench.peers.by_hand",), {"BENCH_BATCH": "500"})
 FASTSTREAM = Side("FastStream", ("bench.peers.fast_stream",))
+FASTSTREAM_4 = Side("FastStream, 4 workers", FASTSTREAM.argv, {"BENCH_WORKERS": "4"})
 FASTSTREAM_8 = Side("FastStream, 8 workers", FASTSTREAM.argv, {"BENCH_WORKERS": "8"})
+FASTSTREAM_BATCHES = Side("FastStream, batches", FASTSTREAM.argv, {"BENCH_BATCH": "500"})
 ONE_BY_ONE = Side("aiokafka, one by one", ("bench.peers.one_by_one",))
 SENDER = Side("aiokafka alone", ("bench.peers.sender",))
-FASTAPI = Side("FastAPI + Motor", ("bench.peers.fast_api",))
+FASTAPI = Side(
+    "FastAPI + Motor", ("bench.peers.fast_api",), {"BENCH_POOL": "16", "BENCH_LOOP": "uvloop"}
+)
 
 
 @dataclass(frozen=True)

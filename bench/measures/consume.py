@@ -6,10 +6,21 @@ from typing import Any
 from bench import log
 from bench.feed import Load
 from bench.plan import Plan
-from bench.sides import BY_HAND, FASTSTREAM, FASTSTREAM_8, ONE_BY_ONE, TELAR, Side, running
+from bench.sides import (
+    BY_HAND,
+    FASTSTREAM,
+    FASTSTREAM_4,
+    FASTSTREAM_8,
+    FASTSTREAM_BATCHES,
+    ONE_BY_ONE,
+    TELAR,
+    Side,
+    running,
+)
 from bench.stage import START_SECONDS, Stage
 
-FAST, SLOW = (TELAR, BY_HAND), (FASTSTREAM, FASTSTREAM_8, ONE_BY_ONE)
+FAST = (TELAR, BY_HAND, FASTSTREAM_BATCHES)
+SLOW = (FASTSTREAM, FASTSTREAM_4, FASTSTREAM_8, ONE_BY_ONE)
 MOST_SECONDS = 120.0
 
 

@@ -1,4 +1,4 @@
-"""The ceiling: batches by hand with aiokafka, no framework."""
+"""The ceiling at a batch of the same size: by hand with aiokafka, no framework."""
 
 import asyncio
 import os

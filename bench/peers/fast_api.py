@@ -33,7 +33,7 @@ from shared.types import Id
 
 Document = dict[str, Any]
 KAFKA, MONGO = os.environ.get("BENCH_KAFKA", ""), os.environ.get("BENCH_MONGO", "")
-POOL = int(os.environ.get("BENCH_POOL", "64"))
+POOL = int(os.environ.get("BENCH_POOL", "16"))
 SECRET = b"the key by which bodies are hashed"
 
 verifier = Verifier(Path(os.environ.get("BENCH_JWKS", "jwks.json")))

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.feed import Load, records
 from bench.work import SOURCE_TOPIC
+from shared.chassis import collector
 
 
 async def send(kafka: str, load: Load) -> None:
@@ -33,5 +34,6 @@ async def send(kafka: str, load: Load) -> None:
 
 
 if __name__ == "__main__":
+    collector.settle()
     orders, people = int(os.environ["BENCH_EVENTS"]), int(os.environ["BENCH_PEOPLE"])
     uvloop.run(send(os.environ["BENCH_KAFKA"], Load(orders, people)))
