@@ -80,6 +80,20 @@ class Tail:
             await asyncio.sleep(0.1)
         return there
 
+    async def reach(self, count: int, within: float) -> None:
+        """Wait for so many records. Raises `RuntimeError` if they are not there in time."""
+        if (there := await self.until(count, within)) < count:
+            raise RuntimeError(f"{there} of {count} records came within {within:g} s")
+
+    async def whole(self, count: int, within: float) -> list[Seen]:
+        """Every record, once so many distinct ones are there, or after so long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        await self.until(count, within)
+        while len(once(seen := await self.read())) < count and loop.time() < deadline:
+            await asyncio.sleep(0.5)
+        return seen
+
     async def read(self) -> list[Seen]:
         """Every record, in order of arrival."""
         self._client.assign(self._places)
@@ -110,10 +124,32 @@ async def tail(kafka: str, topic: str) -> AsyncIterator[Tail]:
         await client.stop()
 
 
+def once(seen: list[Seen]) -> list[Seen]:
+    """The first record of each place in a stream: what came again is no work done."""
+    first: dict[tuple[str, int], Seen] = {}
+    for one in seen:
+        first.setdefault((one.key, one.sequence), one)
+    return list(first.values())
+
+
 def rate(seen: list[Seen], skip: float = 0.1) -> float:
-    """Records a second, the first tenth (the start) left out."""
-    if len(seen) < 2:
+    """Distinct records a second, the first tenth (the start) left out."""
+    distinct = once(seen)
+    if len(distinct) < 2:
         return 0.0
-    first = int(len(seen) * skip)
-    span = seen[-1].at - seen[first].at
-    return (len(seen) - first - 1) / span if span > 0 else 0.0
+    first = int(len(distinct) * skip)
+    span = distinct[-1].at - distinct[first].at
+    return (len(distinct) - first - 1) / span if span > 0 else 0.0
+
+
+def told(seen: list[Seen], processor_seconds: float, expected: int = 0) -> dict[str, float]:
+    """One run as its topic tells it. Raises `RuntimeError` if fewer distinct ones than expected."""
+    distinct = len(once(seen))
+    if distinct < expected:
+        raise RuntimeError(f"{distinct} of {expected} events were published: that is no rate")
+    return {
+        "rate": round(rate(seen), 1),
+        "events": distinct,
+        "sent_twice": len(seen) - distinct,
+        "processor_us": round(processor_seconds / max(distinct, 1) * 1e6, 1),
+    }

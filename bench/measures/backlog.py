@@ -38,15 +38,9 @@ async def _one(stage: Stage, side: Side, load: Load) -> dict[str, float]:
         with running(side, stage.place, stage.sink(), more) as process:
             await tail.until(load.orders, MOST_SECONDS)
             used = process.processor_seconds()
-        seen = await tail.read()
+            seen = await tail.whole(load.orders, MOST_SECONDS)
     await stage.unfeed()
-    distinct = len({(one.key, one.sequence) for one in seen})
-    return {
-        "rate": round(log.rate(seen), 1),
-        "events": distinct,
-        "sent_twice": len(seen) - distinct,
-        "processor_us": round(used / max(distinct, 1) * 1e6, 1),
-    }
+    return log.told(seen, used, load.orders)
 
 
 async def _store(stage: Stage, load: Load) -> None:

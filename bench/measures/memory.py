@@ -39,12 +39,12 @@ async def _catch_up(stage: Stage, events: int) -> dict[str, float]:
         with running(TELAR, stage.place, sink) as process:
             await ready(process)
             await feed(stage.place.kafka, warm)
-            await tail.until(len(warm), 30.0)
+            await tail.reach(len(warm), 30.0)
             await asyncio.sleep(2)
             rest = process.rss()
             async with sampled([process], 0.2) as samples:
                 await feed(stage.place.kafka, made)
-                await tail.until(len(made) + len(warm), MOST_SECONDS)
+                await tail.reach(len(made) + len(warm), MOST_SECONDS)
             peak = max(sizes[0] for _, sizes in samples)
     await stage.unfeed()
     await stage.drop(sink)

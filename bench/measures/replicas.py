@@ -30,6 +30,7 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
 
 
 async def _one(stage: Stage, load: Load, count: int) -> dict[str, float]:
+    """So many processes at once. Raises `RuntimeError` if one of them had nothing to apply."""
     sink = stage.sink()
     topic = f"telar.{sink}"
     await log.create(stage.place.kafka, topic)
@@ -38,19 +39,32 @@ async def _one(stage: Stage, load: Load, count: int) -> dict[str, float]:
             started = [
                 several.enter_context(running(TELAR, stage.place, sink)) for _ in range(count)
             ]
-            await tail.until(load.orders, MOST_SECONDS)
-            conflicts = sum(await asyncio.gather(*map(_conflicts, started)))
-        seen = await tail.read()
-    lost = load.orders - len({(one.key, one.sequence) for one in seen})
+            seen = await tail.whole(load.orders, MOST_SECONDS)
+            texts = await asyncio.gather(*map(_metrics, started))
+    applied = [_total(text, "telar_applied_total") for text in texts]
+    if not all(applied):
+        raise RuntimeError(f"replicas applied {applied}: one had nothing to do")
+    conflicts = sum(_total(text, "telar_conflicts_total") for text in texts)
+    lost = load.orders - len(log.once(seen))
     broken = await wrong(stage, f"telar_{sink}", load)
     await stage.drop(sink)
     await log.delete(stage.place.kafka, topic)
     rate = round(log.rate(seen), 1)
-    return {"rate": rate, "conflicts": conflicts, "lost": lost, "accounts_wrong": broken}
+    return {
+        "rate": rate,
+        "conflicts": conflicts,
+        "lost": lost,
+        "accounts_wrong": broken,
+        "least_applied": min(applied),
+    }
 
 
-async def _conflicts(process: Process) -> int:
+async def _metrics(process: Process) -> str:
     async with httpx2.AsyncClient() as client:
-        text = (await client.get(process.url + "/metrics")).text
-    found = re.search(r"^telar_conflicts_total (\S+)", text, re.MULTILINE)
-    return int(float(found[1])) if found else 0
+        return (await client.get(process.url + "/metrics")).text
+
+
+def _total(text: str, name: str) -> int:
+    """A counter of a service, over all its labels."""
+    found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+    return int(sum(map(float, found)))
