@@ -60,8 +60,8 @@ async def one(
             await tail.reach(1, START_SECONDS)  # its start is not what is measured
             await tail.until(events, seconds)
             used = process.processor_seconds()
-            if side not in SLOW:
-                await tail.whole(events, seconds)
+            if side not in SLOW and len(await tail.whole(events, seconds)) > events:
+                used = process.processor_seconds()  # what came twice stood for what was to come
         seen = await tail.read()
     await stage.drop(sink)
     await log.delete(stage.place.kafka, topic)
