@@ -40,6 +40,10 @@ class Assumed:
     headroom: float = 0.5
     """A core is planned to be busy for no more than this share of the hurry."""
     query_us: float = 700.0
+    """Processor time of a service for one query; no benchmark measures one of a full database."""
+    gateway_us: float = 800.0
+    """Of the gateway for one call, where the measure of it says only how much longer a call takes:
+    0.8 ms, waiting included."""
     replication: int = 3
     state_bytes: int = 4_000
     """Of one woman in one service: states, positions, indexes."""
@@ -54,6 +58,8 @@ class Measured:
 
     apply_us: float
     command_us: float
+    gateway_us: float | None
+    """Of one call that passes the gateway, in the gateway's process; none if it was not told."""
     applied_a_second: float
     event_bytes: float
     record_bytes: float
@@ -85,10 +91,17 @@ def measured(results: Results) -> Measured:
     return Measured(
         apply_us=middle(consume["sides"]["telar"], "processor_us"),
         command_us=middle(http["sides"]["telar"], "processor_us"),
+        gateway_us=_gateway(results),
         applied_a_second=middle(consume["sides"]["telar"], "rate"),
         event_bytes=len(bson.encode({"events": some})) / A_COMMIT,
         record_bytes=(headers + sum(len(one.value) for one in sent)) / A_COMMIT,
     )
+
+
+def _gateway(results: Results) -> float | None:
+    rounds = results["measures"].get("proxy", {}).get("sides", {}).get("gateway", [])
+    told = bool(rounds) and all("processor_us" in one for one in rounds)
+    return middle(rounds, "processor_us") if told else None
 
 
 def need(women: int, told: Measured, assumed: Assumed) -> Need:
@@ -97,7 +110,9 @@ def need(women: int, told: Measured, assumed: Assumed) -> Need:
     events = commands * assumed.events_a_year / assumed.commands_a_year
     applied = events * assumed.readers
     queries = commands * assumed.queries_a_command
+    passing = assumed.gateway_us if told.gateway_us is None else told.gateway_us
     busy = commands * told.command_us + applied * told.apply_us + queries * assumed.query_us
+    busy += (commands + queries) * passing
     cores = math.ceil(busy / 1e6 / assumed.headroom)
     lanes = math.ceil(events / (told.applied_a_second * assumed.headroom))
     a_year = women * assumed.events_a_year
@@ -139,9 +154,18 @@ def table(results: Results, assumed: Assumed) -> str:
     lines.append(
         f"\nMeasured: {told.apply_us:.0f} µs a core to apply and follow up one event,"
         f" {told.applied_a_second:,.0f} a second by one process; {told.command_us:.0f} µs a"
-        f" command; {told.event_bytes:.0f} bytes an event in the outbox.\n"
+        f" command; {told.event_bytes:.0f} bytes an event in the outbox. The gateway, which every"
+        f" command and query passes, is counted at {_passing(told, assumed)} a call; a query in its"
+        f" service at {assumed.query_us:.0f} µs, assumed: at {assumed.queries_a_command} queries a"
+        " command these two are most of the cores.\n"
     )
     return "".join(lines)
+
+
+def _passing(told: Measured, assumed: Assumed) -> str:
+    if told.gateway_us is None:
+        return f"{assumed.gateway_us:.0f} µs, assumed,"
+    return f"{told.gateway_us:.0f} µs, measured,"
 
 
 def write(found: str) -> None:

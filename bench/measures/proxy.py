@@ -1,4 +1,7 @@
-"""A call through the gateway, against the same call to the service itself."""
+"""A call through the gateway, against the same call to the service itself.
+
+`processor_us` is of the process that is asked: the service, or the gateway alone.
+"""
 
 from contextlib import ExitStack
 from typing import Any
@@ -29,6 +32,10 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
         for _ in range(plan.rounds):
             for name, (url, path) in ways.items():
                 asked = [Request("GET", path, stage.authorised())] * plan.proxied
+                process = training if name == "direct" else gateway
+                before = process.processor_seconds()
                 took = await drive(url, asked, 1)
-                found[name].append(took.summary())
+                used = process.processor_seconds() - before
+                processor = round(used / plan.proxied * 1e6, 1)
+                found[name].append({**took.summary(), "processor_us": processor})
     return {"unit": "ms", "sides": found}
