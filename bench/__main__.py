@@ -1,10 +1,14 @@
-"""Everything in one run on one real stack; raw numbers go to bench/results.json (make bench)."""
+"""Each measure on a real stack; raw numbers go to bench/results.json (make bench).
+
+What is not run again stays there as it was, with its commit and its time.
+"""
 
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -29,6 +33,7 @@ from bench.stage import Stage, stage
 from tools.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
+CODE = ("bench", "shared", "services", "deploy")
 Measure = Callable[[Stage, Plan], Awaitable[dict[str, Any]]]
 
 # First what shows that all sides do the same work.
@@ -64,7 +69,8 @@ async def run(chosen: list[str]) -> None:
 def _keep(name: str, result: dict[str, Any]) -> None:
     kept = orjson.loads(RESULTS.read_bytes()) if RESULTS.exists() else {"measures": {}}
     kept["machine"] = _machine()
-    kept["measures"][name] = {**result, "commit": _commit()}
+    at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="minutes")
+    kept["measures"][name] = {**result, "commit": _commit(), "at": at}
     RESULTS.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -78,7 +84,13 @@ def _machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    asked = ["git", "rev-parse", "--short", "HEAD"]
+    """The commit that ran; with a + if what ran was changed since."""
+    changed = _git("status", "--porcelain", "--", *CODE, f":!{RESULTS.relative_to(ROOT)}")
+    return _git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
+    asked = ["git", *words]
     return subprocess.run(
         asked, cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
