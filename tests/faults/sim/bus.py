@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -72,7 +73,7 @@ class SimConsumer(MemoryConsumer):
         wire = self.bus.wire
         await wire.travel()
         if wire.is_out:
-            wire.world.happened("BusError")
+            wire.note_outage()
             await asyncio.sleep(0.5)
             return []
         if self.is_out:
@@ -147,6 +148,8 @@ class SimBus(MemoryBus):
         self.offset_reset = offset_reset
         self.told_reset: Callable[[str, Place, int], None] = lambda _group, _place, _offset: None
         self.chances: dict[str, float] = {}
+        self.twisted: Counter[str] = Counter()
+        """How often each chance came true."""
         self.harmed: set[Place] = set()
         self._places: dict[str, list[Place]] = {}
         self._waiting: dict[asyncio.Future[None], frozenset[str]] = {}
@@ -182,10 +185,14 @@ class SimBus(MemoryBus):
         for record in records:
             if dice.random() < self.chances.get("lost record", 0):
                 self.world.happened("lost record")
+                self.twisted["lost record"] += 1
                 self.harmed.add(place)
                 continue
-            left += [record] * (2 if dice.random() < self.chances.get("doubled", 0) else 1)
+            is_doubled = dice.random() < self.chances.get("doubled", 0)
+            self.twisted["doubled"] += is_doubled
+            left += [record] * (1 + is_doubled)
         if dice.random() < self.chances.get("inverted", 0):
+            self.twisted["inverted"] += len(left) > 1
             left.reverse()
         return left
 

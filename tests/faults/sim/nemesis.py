@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from shared.chassis.ports import BusError, Conflict, OutcomeUnknown, StoreUnavailable
 from tests.faults.sim import rules
 from tests.faults.sim.cluster import Cluster, Replica
 from tests.faults.sim.store import SimStore
-from tests.faults.sim.wire import Trouble
+from tests.faults.sim.wire import OUT, SLOW, Trouble
 from tests.faults.sim.workload import SPAN
 
 Fault = Callable[["Nemesis"], Awaitable[None]]
+
+_MADE: ContextVar[list[str]] = ContextVar("_MADE")
+"""The kind of the fault that this task makes, until it takes effect on somebody; then none."""
 
 
 class Nemesis:
@@ -40,8 +45,24 @@ class Nemesis:
         await asyncio.sleep(at)
         self.world.trace(lambda: f"FAULT {kind}")
         self.world.made[kind] += 1
+        _MADE.set([kind])
         fault = Nemesis.restore_desk if kind == "restored publisher" else FAULTS[kind][0]
         await fault(self)
+
+    def _strikes(self) -> None:
+        """The fault that this task makes took effect: it counts once, however often."""
+        while kinds := _MADE.get():
+            self.world.struck[kinds.pop()] += 1
+
+    @contextmanager
+    def _if_more(self, hits: Callable[[], int]) -> Iterator[None]:
+        """It took effect if there are more of these afterwards, also if healing cuts it short."""
+        before = hits()
+        try:
+            yield
+        finally:
+            if hits() > before:
+                self._strikes()
 
     def heal(self) -> None:
         """Everything answers, every process runs, every handler is mended."""
@@ -70,6 +91,7 @@ class Nemesis:
         """kill -9 of one process; another starts after a while."""
         replica = self.somebody()
         if replica.is_up:
+            self._strikes()
             self.world.happened("crash")
         replica.kill()
         await asyncio.sleep(self.dice.uniform(0.1, 5.0))
@@ -80,6 +102,7 @@ class Nemesis:
         """SIGTERM of one process."""
         replica = self.somebody()
         if replica.is_up and replica.process and not replica.process.is_frozen:
+            self._strikes()
             await replica.terminate()
             self.world.happened("termination")
             if not replica.is_up:
@@ -91,6 +114,7 @@ class Nemesis:
         if process is None or not process.is_alive or process.is_frozen:
             return
         process.freeze()
+        self._strikes()
         self.world.happened("freeze")
         await asyncio.sleep(self.dice.uniform(1.0, 25.0))
         if process.is_alive and process.is_frozen:
@@ -103,7 +127,8 @@ class Nemesis:
             first = self.dice.randrange(len(log))
             again = log[first : first + self.dice.randint(1, 10)]
             self.dice.shuffle(again)
-            self.cluster.bus.append_to(place, again)
+            with self._if_more(lambda: len(log)):
+                self.cluster.bus.append_to(place, again)
 
     async def cut_tail(self) -> None:
         """The end of a partition is gone."""
@@ -111,6 +136,7 @@ class Nemesis:
         if log:
             count = self.dice.randint(1, min(5, len(log)))
             self.cluster.bus.cut(place, count)
+            self._strikes()
             self.world.happened("cut tail", count)
 
     async def empty(self) -> None:
@@ -118,37 +144,39 @@ class Nemesis:
         bus = self.cluster.bus
         for place in bus.places(self.dice.choice(("telar.shop", "telar.desk"))):
             if bus.logs[place]:
+                self._strikes()
                 self.world.happened("emptied partition")
                 bus.cut(place, len(bus.logs[place]))
 
     async def twist(self) -> None:
         """For a while records are lost, doubled or inverted."""
-        chances, kind = (
-            self.cluster.bus.chances,
-            self.dice.choice(("lost record", "doubled", "inverted")),
-        )
-        chances[kind] = self.dice.uniform(0.2, 0.9)
-        await asyncio.sleep(self.dice.uniform(0.5, 3.0))
-        chances.pop(kind, None)
+        bus, kind = self.cluster.bus, self.dice.choice(("lost record", "doubled", "inverted"))
+        bus.chances[kind] = self.dice.uniform(0.2, 0.9)
+        with self._if_more(lambda: bus.twisted[kind]):
+            await asyncio.sleep(self.dice.uniform(0.5, 3.0))
+        bus.chances.pop(kind, None)
 
     async def bus_out(self) -> None:
         """No broker answers."""
         wire = self.cluster.bus.wire
         wire.is_out = True
-        await asyncio.sleep(self.dice.uniform(0.5, 12.0))
+        with self._if_more(lambda: wire.struck[OUT]):
+            await asyncio.sleep(self.dice.uniform(0.5, 12.0))
         wire.is_out = False
 
     async def store_out(self) -> None:
         """No database answers one service."""
         wire = self.some_store().wire
         wire.is_out = True
-        await asyncio.sleep(self.dice.uniform(0.5, 10.0))
+        with self._if_more(lambda: wire.struck[OUT]):
+            await asyncio.sleep(self.dice.uniform(0.5, 10.0))
         wire.is_out = False
 
     async def fail_over(self) -> None:
         """Another member becomes primary."""
         store = self.some_store()
         store.fail_over()
+        self._strikes()
         self.world.happened("failover")
         wire = store.wire
         wire.is_out = True
@@ -159,7 +187,8 @@ class Nemesis:
         """Calls to one server take seconds."""
         wire = self.dice.choice([self.some_store().wire, self.cluster.bus.wire])
         wire.slowness = self.dice.uniform(0.05, 0.3)
-        await asyncio.sleep(self.dice.uniform(0.5, 4.0))
+        with self._if_more(lambda: wire.struck[SLOW]):
+            await asyncio.sleep(self.dice.uniform(0.5, 4.0))
         wire.slowness = 0.0
 
     async def conflicts(self) -> None:
@@ -191,6 +220,7 @@ class Nemesis:
         for replica in replicas:
             replica.kill()
         if store.data is not backup:
+            self._strikes()
             self.world.happened("restored store")
         store.restore(backup)
         for replica in replicas:
@@ -198,11 +228,14 @@ class Nemesis:
 
     async def restore_desk(self) -> None:
         """desk's database comes back from an earlier moment, and desk publishes."""
-        backup = self.cluster.stores["desk"].durable
+        store = self.cluster.stores["desk"]
+        backup = store.durable
         await asyncio.sleep(self.dice.uniform(0.5, 6.0))
         for replica in self.cluster.of("desk"):
             replica.kill()
-        self.cluster.stores["desk"].restore(backup)
+        if store.data is not backup:
+            self._strikes()
+        store.restore(backup)
         self.cluster.restored.add("desk")
         for replica in self.cluster.of("desk"):
             replica.start()
@@ -211,6 +244,8 @@ class Nemesis:
         """The clock of one machine is set, forward or back."""
         process = self.somebody().process
         if process is not None:
+            if process.is_alive:
+                self._strikes()
             process.skew = self.dice.choice((-7200.0, -30.0, 30.0, 7200.0))
             self.world.happened("clock jump")
 
@@ -218,7 +253,8 @@ class Nemesis:
         """desk's handler fails for entries made from now on, and is mended later."""
         ops = {f"o{number}" for number in range(60) if self.dice.random() < 0.3}
         rules.poison |= ops
-        await asyncio.sleep(self.dice.uniform(1.0, 10.0))
+        with self._if_more(lambda: sum(rules.poisoned[op] for op in ops)):
+            await asyncio.sleep(self.dice.uniform(1.0, 10.0))
         rules.poison.clear()
 
     async def _trouble(
@@ -228,7 +264,8 @@ class Nemesis:
         trouble = Trouble(kind, error, self.dice.uniform(0.2, 0.9), after)
         for operation in operations:
             wire.troubles.setdefault(operation, []).append(trouble)
-        await asyncio.sleep(self.dice.uniform(0.2, 3.0))
+        with self._if_more(lambda: wire.struck[trouble]):
+            await asyncio.sleep(self.dice.uniform(0.2, 3.0))
         for operation in operations:
             if trouble in (left := wire.troubles.get(operation, [])):
                 left.remove(trouble)

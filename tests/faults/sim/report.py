@@ -17,9 +17,13 @@ class Outcome:
     seed: int
     wrong: list[tuple[str, str]]
     made: Counter[str]
+    struck: Counter[str]
+    """Of those, the faults that took effect: each counts once."""
     observed: Counter[str]
+    """Single effects, of which one fault may have hundreds."""
     accepted: int
     commands: int
+    repeats: int
     rested: float
     """Virtual seconds from healing to rest."""
     digest: str
@@ -32,8 +36,9 @@ class Total:
     def __init__(self) -> None:
         self.failed: list[Outcome] = []
         self.made: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
         self.observed: Counter[str] = Counter()
-        self.seeds = self.commands = self.accepted = 0
+        self.seeds = self.commands = self.accepted = self.repeats = 0
         self.rested: list[float] = []
         self.digests: list[str] = []
 
@@ -42,9 +47,11 @@ class Total:
         for one in outcomes:
             self.seeds += 1
             self.made += one.made
+            self.struck += one.struck
             self.observed += one.observed
             self.commands += one.commands
             self.accepted += one.accepted
+            self.repeats += one.repeats
             self.rested.append(one.rested)
             self.digests.append(one.digest)
             if one.wrong:
@@ -56,23 +63,29 @@ class Total:
         return rested[len(rested) // 2], rested[len(rested) * 95 // 100], rested[-1]
 
     def row(self, seeds: range, seconds: float) -> dict[str, Any]:
-        """The run as a row of `tests/faults/results`."""
+        """The run as a row of `tests/faults/results`: its trials are the seeds, not the faults."""
         half, nearly, most = self._rest()
         return {
             "scenario": "simulation",
             "title": "The core on virtual time, a history of faults a seed",
             "seed": f"{seeds.start} to {seeds.stop - 1}",
             "sizes": {"seeds": self.seeds},
-            "faults": {  # one order, as to cut a tail, comes out as faults of several kinds
-                kind: {"made": count, "observed": count}
-                for kind, count in sorted(self.observed.items())
+            "trials": {"seeds": self.seeds},
+            "faults": {
+                kind: {"made": count, "observed": self.struck[kind]}
+                for kind, count in sorted(self.made.items())
             },
-            "commands": {"accepted": self.accepted, "repeats": self.commands - self.accepted},
+            "consequences": dict(sorted(self._consequences().items())),
+            "commands": {"accepted": self.accepted, "repeats": self.repeats},
             "recovery_s": {"p50": half, "p95": nearly, "max": most, "n": self.seeds},
             "violations": [f"seed {one.seed}: {one.wrong[0]}" for one in self.failed],
             "seconds": round(seconds),
             "full": True,
         }
+
+    def _consequences(self) -> Counter[str]:
+        """What the faults led to, without those that are called as their only effect."""
+        return Counter({kind: n for kind, n in self.observed.items() if kind not in self.made})
 
     def text(self, seeds: range, seconds: float) -> str:
         """The report."""
@@ -80,9 +93,10 @@ class Total:
         half, nearly, most = self._rest()
         lines = [
             f"seeds {seeds.start}:{seeds.stop} in {seconds:.1f} s ({rate:.0f} a second)",
-            f"commands {self.commands}, accepted {self.accepted}",
+            f"commands {self.commands}, accepted {self.accepted}, asked again {self.repeats}",
             f"faults made      {_counts(self.made)}",
-            f"faults observed  {_counts(self.observed)}",
+            f"took effect      {_counts(self.struck)}",
+            f"led to           {_counts(self._consequences())}",
             f"at rest after    p50 {half:.0f} s, p95 {nearly:.0f} s, most {most:.0f} s (virtual)",
             f"violations       {len(self.failed)} seeds",
         ]

@@ -8,6 +8,7 @@
 shop hears desk's notes: every accepted entry goes around once, from shop to desk to shop and view.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ MOST = 100
 
 poison: set[str] = set()
 """Operations on which desk's handler has a bug for now."""
+poisoned: Counter[str] = Counter()
+"""How often it failed by that, by operation."""
 
 
 class EntryMade(Event, type="telar.shop.entry-made.v1", key="account"):
@@ -106,6 +109,7 @@ def decide_account(log: Log | None, command: Append, now: Context) -> list[Event
 
 def decide_mirror(log: Log | None, command: Append, now: Context) -> list[Event]:
     if command.op in poison:
+        poisoned[command.op] += 1
         raise ZeroDivisionError
     if command.op.endswith("-x"):
         raise Refused("not-wanted")

@@ -137,9 +137,11 @@ class _Trial:
             seed=self.world.seed,
             wrong=self.world.wrong,
             made=self.world.made,
+            struck=self.world.struck,
             observed=self.world.observed,
             accepted=sum(entry.outcome == "ok" for entry in history),
             commands=len(history),
+            repeats=self.clients.repeats,
             rested=self.rested,
             digest=hashlib.sha256(print_.encode()).hexdigest()[:16],
         )

@@ -1,7 +1,9 @@
 """The part of the simulation that `make test` has; the whole is `make faults FULL=1`."""
 
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -25,3 +27,16 @@ def test_a_seed_plays_the_same_alone_and_after_others() -> None:
 
     assert digest("4:5") == digest("0:5")
     assert digest("4:5") != digest("3:4")
+
+
+def test_of_the_faults_that_were_made_each_is_seen_once_at_most() -> None:
+    said = simulate("--seeds", "0:20").stdout
+
+    def counts(what: str) -> Counter[str]:
+        [line] = re.findall(rf"^{what} +\d+: (.+)$", said, re.MULTILINE)
+        return Counter({kind: int(n) for kind, n in re.findall(r"([a-z ]+) (\d+)", line)})
+
+    made, seen = counts("faults made"), counts("took effect")
+    assert made.total() <= 20 * 6
+    assert seen
+    assert seen <= made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -22,6 +23,7 @@ class Turn:
 
 
 TURN = Turn()
+OUT, SLOW = "out", "slow"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Wire:
     is_out: bool = False
     slowness: float = 0.0
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
+    struck: Counter[object] = field(default_factory=Counter)
+    """Calls that were hit, by what hit them: `OUT`, `SLOW` or a `Trouble`."""
 
     def around(self, operation: str) -> Call:
         """What the double wraps each operation in."""
@@ -52,6 +56,7 @@ class Wire:
         """The way there, or back."""
         dice = self.world.dice.random()
         if dice < self.slowness:
+            self.struck[SLOW] += 1
             self.world.happened("slow call")
             await asyncio.sleep(self.world.dice.uniform(0.3, 4.0))
         elif dice < 0.7:
@@ -59,10 +64,16 @@ class Wire:
         else:
             await asyncio.sleep(dice * 0.02)
 
+    def note_outage(self) -> None:
+        """A call found nobody."""
+        self.struck[OUT] += 1
+        self.world.happened(self.outage.__name__)
+
     def strike(self, operation: str, *, after: bool) -> None:
         """Raise what is planned for this operation, if the dice say so."""
         for trouble in self.troubles.get(operation, ()):
             if trouble.after == after and self.world.dice.random() < trouble.chance:
+                self.struck[trouble] += 1
                 self.world.happened(trouble.kind)
                 raise trouble.error(f"{operation}: {trouble.kind}")
 
@@ -87,7 +98,7 @@ class Call:
         wire = self._wire
         await wire.travel()
         if wire.is_out:
-            wire.world.happened(f"{wire.outage.__name__}")
+            wire.note_outage()
             raise wire.outage(f"{self._operation}: nothing answers")
         if wire.troubles:
             wire.strike(self._operation, after=False)

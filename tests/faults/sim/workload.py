@@ -41,6 +41,8 @@ class Clients:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.world = cluster, cluster.world
         self.history: list[Entry] = []
+        self.repeats = 0
+        """Commands sent again under their key with the same body."""
 
     async def prepare(self) -> None:
         """Sides that are there, so that both of a pair can be wanted at once."""
@@ -99,12 +101,14 @@ class Clients:
         dice = self.world.dice
         body = {"op": entry.op, "kind": entry.kind}
         request = Request(f"key-{entry.op}-0000", body, tuple(steps))
-        for _ in range(TRIES):
+        for number in range(TRIES):
+            self.repeats += number > 0
             if self._note(entry, await self._call(request)):
                 break
             await asyncio.sleep(dice.uniform(0.1, 2.5))
         self.world.trace(lambda: f"told {entry.op} {entry.kind} {entry.target}: {entry.outcome}")
         if dice.random() < 0.25:
+            self.repeats += 1
             self._note(entry, await self._call(request))
         if dice.random() < 0.1 and entry.answers:
             other = Request(request.key, {**body, "op": "another"}, request.steps)

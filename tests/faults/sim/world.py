@@ -32,7 +32,10 @@ class World:
         self.core_dice = random.Random(seed + 1)
         self.is_traced = trace
         self.made: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
+        """Of the faults made, those that took effect on somebody: each once."""
         self.observed: Counter[str] = Counter()
+        """Single effects: one fault may have hundreds, as an outage has on every call."""
         self.wrong: list[tuple[str, str]] = []
 
     def trace(self, text: Callable[[], str]) -> None:
