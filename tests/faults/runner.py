@@ -21,6 +21,8 @@ from tests.support.cluster import Cluster, Shape
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
+WRITTEN = ("tests/faults/results", "docs/reliability.md")
+"""What a run changes itself."""
 
 
 Around = Callable[[Cluster], AbstractAsyncContextManager[Any]]
@@ -43,6 +45,8 @@ class Scenario:
     """Whether its quick size is part of `make test`."""
     around: Around | None = None
     """What must be there before the cluster starts: a wire in between, a small disk."""
+    idle: bool = False
+    """Whether no command is under way when its faults are made."""
 
 
 SCENARIOS: dict[str, Scenario] = {}
@@ -58,14 +62,15 @@ def scenario(
     start: Mapping[str, int] | None = None,
     around: Around | None = None,
     daily: bool = True,
+    idle: bool = False,
 ) -> Callable[[Body], Body]:
     """Register a scenario under the name of its function."""
 
     def register(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
         shape_, start_ = shape or Shape(), start or {}
-        made = Scenario(name, title, body, quick, full, shape_, bounds, start_, daily, around)
-        SCENARIOS[name] = made
+        rest = (start_, daily, around, idle)
+        SCENARIOS[name] = Scenario(name, title, body, quick, full, shape_, bounds, *rest)
         return body
 
     return register
@@ -136,6 +141,7 @@ def _row(
         "title": scenario.title,
         "seed": trial.seed,
         "sizes": dict(sizes),
+        "idle": scenario.idle,
         "faults": faults,
         "commands": trial.client.history.counts(),
         "snapshots": trial.snapshots,
@@ -147,17 +153,22 @@ def _row(
 
 
 def record(row: Mapping[str, Any]) -> Path:
-    """Append a row to the results of its scenario."""
+    """Append a row to the results of its scenario, whatever came of it: red runs count too."""
     path = RESULTS / f"{row['scenario']}.json"
     rows = json.loads(path.read_text()) if path.exists() else []
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    rows.append({**row, "commit": commit, "at": time.strftime("%Y-%m-%d", time.gmtime())})
+    of = {"commit": _git("rev-parse", "--short", "HEAD"), "changed": bool(changes())}
+    rows.append({**row, **of, "at": time.strftime("%Y-%m-%d", time.gmtime())})
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     return path
+
+
+def changes() -> str:
+    """What the working tree has beside its commit, as git says it, but for what runs write."""
+    return _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in WRITTEN))
+
+
+def _git(*words: str) -> str:
+    command = ["git", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

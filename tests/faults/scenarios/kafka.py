@@ -74,6 +74,7 @@ async def broker_away(trial: Trial, seconds: float, times: int) -> None:
     full={"cuts": 5},
     bounds=(300.0, 3600.0),
     daily=False,
+    idle=True,
 )
 async def broker_cut_tail(trial: Trial, cuts: int) -> None:
     """Its log segments are cut while it is down: what is missing is sent again."""
@@ -105,6 +106,7 @@ async def broker_cut_tail(trial: Trial, cuts: int) -> None:
     full={"times": 3},
     bounds=(300.0, 3600.0),
     daily=False,
+    idle=True,
 )
 async def broker_empty(trial: Trial, times: int) -> None:
     """Topics are made anew and filled from the outboxes."""

@@ -299,6 +299,7 @@ async def _release(cluster: Cluster) -> AsyncIterator[Path]:
     bounds=(300.0, 3600.0),
     shape=Shape(launcher="tests.support.launch"),
     around=_release,
+    idle=True,
 )
 async def broken_release(trial: Trial, backlog: int, times: int) -> None:
     """The consumer stops before it has parked anything, says so, and goes on after the next."""

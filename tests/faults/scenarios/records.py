@@ -23,6 +23,7 @@ PASSING = ("offsets", "requests", "secrets", "duties", "acknowledged", "audit", 
     quick={"commands": 250, "replays": 1},
     full={"commands": 20_000, "replays": 3},
     bounds=(300.0, 2 * 3600.0),
+    idle=True,
 )
 async def replays(trial: Trial, commands: int, replays: int) -> None:
     """Nothing changes in any database."""

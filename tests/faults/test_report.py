@@ -1,0 +1,102 @@
+"""The rows that runs leave, and the page that is made of them."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults import report, runner
+from tests.faults.sim.report import Outcome, Total
+
+LOST = "I1 o7 has no effect in gateway"
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(runner, "RESULTS", tmp_path)
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def row(scenario: str = "kills", **other: Any) -> dict[str, Any]:
+    return {
+        "scenario": scenario,
+        "title": "what it does",
+        "seed": 7,
+        "sizes": {"rounds": 9},
+        "faults": {"kill": {"made": 300, "observed": 300}},
+        "commands": {"accepted": 1000, "repeats": 20},
+        "recovery_s": {"n": 0},
+        "violations": [],
+        "commit": "abc1234",
+        "changed": False,
+        "at": "2026-11-27",
+        **other,
+    }
+
+
+def outcome(seed: int, *wrong: tuple[str, str]) -> Outcome:
+    struck, effects = Counter({"bus outage": 1}), Counter({"BusError": 500, "crash": 1})
+    made = Counter({"bus outage": 1, "crash": 1})
+    return Outcome(seed, list(wrong), made, struck, effects, 8, 12, 3, 2.0, "digest")
+
+
+def line(page: str, scenario: str = "kills") -> list[str]:
+    [found] = [one for one in page.splitlines() if f"(`{scenario}`, 20" in one]
+    return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+def test_the_trials_of_the_simulation_are_its_seeds_and_effects_are_no_faults() -> None:
+    total = Total()
+    total.add([outcome(seed) for seed in range(1000)])
+    found = total.row(range(1000), 1.0)
+    assert found["faults"]["bus outage"] == {"made": 1000, "observed": 1000}
+    assert found["faults"]["crash"] == {"made": 1000, "observed": 0}
+    assert found["consequences"] == {"BusError": 500_000}
+    page = report.page([{**row(), **found}], [])
+    cells = line(page, "simulation")
+    assert (cells[1], cells[3], cells[-1]) == ("1,000", "3,000", "0.3 % of seeds")
+    assert "| BusError | 500000 |" in page.partition("led to")[2]
+
+
+@pytest.mark.parametrize("name", report.CAMPAIGNS)
+def test_a_campaign_whose_whole_was_not_run_is_named(name: str) -> None:
+    others = [row(one) for one in (*report.CAMPAIGNS, *runner.SCENARIOS) if one != name]
+    page = report.page(others, [{**row("honesty"), "patches": []}])
+    does, _ = report.CAMPAIGNS[name]
+    assert f"- {does}: **the whole was not run**;" in page
+    assert f"(`{name}`): the whole was not run" in page.partition("## Not run in full")[2]
+    assert page.count("whole was not run") == 2
+
+
+def test_nothing_is_missing_where_everything_has_a_row() -> None:
+    every = [row(one) for one in (*report.CAMPAIGNS, *runner.SCENARIOS)]
+    assert "not run" not in report.page(every, [{**row("honesty"), "patches": []}]).lower()
+
+
+def test_each_run_has_a_row_with_its_own_bound_and_its_commit() -> None:
+    lost = row(violations=[LOST], changed=True)
+    old = {name: value for name, value in row(commit="0ld").items() if name != "changed"}
+    few = row(faults={"kill": {"made": 3, "observed": 3}}, idle=True)
+    lines = [one for one in report.page([lost, row(), old, few], []).splitlines() if "| " in one]
+    ends = [one.rpartition(" | ")[2] for one in lines if "(`kills`" in one]
+    assert ends == ["violated |", "1 % |", "1 % |", "none |"]
+    page = "\n".join(lines)
+    for commit in ("abc1234+,", "abc1234,", "0ld?,"):
+        assert f"2026-11-27, {commit} seed 7" in page
+    assert page.count("what it does, idle (") == 1
+
+
+def test_rounds_in_which_nothing_is_broken_are_no_faults() -> None:
+    rounds = row("approvals", sizes={"rounds": 1000})
+    page = report.page([rounds], [])
+    cells = line(page, "approvals")
+    assert cells[0].startswith("what it does, 1,000 rounds (")
+    assert (cells[1], cells[-1]) == ("-", "-")
+    assert "| approvals: " not in page
+
+
+def test_the_page_is_what_the_rows_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RESULTS", Path(report.__file__).parent / "results")
+    assert report.TARGET.read_text() == report.page(report.rows(), report.kept("honesty"))
