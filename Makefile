@@ -92,12 +92,13 @@ e2e: $(VENV)/.dev  ## The whole platform: journeys, ways back, kills
 .PHONY: faults
 faults: $(VENV)/.dev  ## Faults, simulated and real, in 5 minutes; FULL=1: all, for hours, into the results
 ifdef FULL
-	@$(BIN)/python -m tests.faults.sim --seeds 0:10000 --record
-	@$(BIN)/python -m tests.faults.honesty --record
-	@$(BIN)/python -m tests.faults.crash --record
-	@$(BIN)/python -m tests.faults.driver --record
-	@$(BIN)/python -m tests.faults --full $(SCENARIOS)
-	@$(BIN)/python -m tests.faults.report
+	@bad=0; \
+	$(BIN)/python -m tests.faults.sim --seeds 0:10000 --record || bad=1; \
+	$(BIN)/python -m tests.faults.honesty --record || bad=1; \
+	$(BIN)/python -m tests.faults.crash --record || bad=1; \
+	$(BIN)/python -m tests.faults.driver --record || bad=1; \
+	$(BIN)/python -m tests.faults --full $(SCENARIOS) || bad=1; \
+	$(BIN)/python -m tests.faults.report && exit $$bad
 else
 	@$(PYTEST) -n 2 --dist worksteal tests/faults
 endif

@@ -1,12 +1,18 @@
 """The rows that runs leave, and the page that is made of them."""
 
+import json
+import sys
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults import __main__ as command
 from tests.faults import report, runner
+from tests.faults.crash.run import judged
+from tests.faults.sim import __main__ as simulation
 from tests.faults.sim.report import Outcome, Total
 
 LOST = "I1 o7 has no effect in gateway"
@@ -45,6 +51,59 @@ def outcome(seed: int, *wrong: tuple[str, str]) -> Outcome:
 def line(page: str, scenario: str = "kills") -> list[str]:
     [found] = [one for one in page.splitlines() if f"(`{scenario}`, 20" in one]
     return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+def test_a_full_run_with_violations_is_recorded_and_shown(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(*_: Any, **__: Any) -> dict[str, Any]:
+        return row(violations=[LOST], folder=str(results))
+
+    monkeypatch.setattr(command, "run", run)
+    assert not command._one("kills", Namespace(full=True, seed=None))
+    [found] = json.loads((results / "kills.json").read_text())
+    assert found["violations"] == [LOST]
+    assert "folder" not in found
+    page = report.page(report.rows(), [])
+    assert line(page)[-2:] == ["1", "violated"]
+    assert f": {LOST}\n" in page.partition("## Violations")[2]
+
+
+def test_a_campaign_with_violations_is_recorded_and_one_that_is_not_whole_is_not(
+    results: Path,
+) -> None:
+    campaign = row("crash-points", violations=[LOST], seconds=1)
+    assert not judged(campaign, ["stop: before commit"], keep=True)
+    assert not (results / "crash-points.json").exists()
+    assert not judged(campaign, [], keep=True)
+    assert line(report.page(report.rows(), []), "crash-points")[-1] == "violated"
+
+
+def simulate(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    monkeypatch.setattr(sys, "argv", ["sim", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        simulation.main()
+    return ended.value.code
+
+
+def test_seeds_that_break_an_invariant_are_recorded(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = [outcome(0), outcome(1, ("effect", "o3"))]
+
+    def parts(*_: Any) -> list[list[Outcome]]:
+        return [outcomes]
+
+    monkeypatch.setattr(simulation, "_parts", parts)
+    assert simulate(monkeypatch, "--seeds", "0:2", "--record") == 1
+    [found] = json.loads((results / "simulation.json").read_text())
+    assert len(found["violations"]) == 1
+
+
+def test_a_broken_product_leaves_no_row(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert simulate(monkeypatch, "--patch", "reset-to-latest", "--record") == 2
+    assert list(results.iterdir()) == []
 
 
 def test_the_trials_of_the_simulation_are_its_seeds_and_effects_are_no_faults() -> None:
@@ -95,6 +154,19 @@ def test_rounds_in_which_nothing_is_broken_are_no_faults() -> None:
     assert cells[0].startswith("what it does, 1,000 rounds (")
     assert (cells[1], cells[-1]) == ("-", "-")
     assert "| approvals: " not in page
+
+
+def test_results_are_no_change_of_the_tree_that_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def git(*words: str) -> str:
+        asked.append(words)
+        return " M shared/a.py"
+
+    monkeypatch.setattr(runner, "_git", git)
+    runner.record(row())
+    assert report.kept("kills")[0]["changed"] is True
+    assert {f":!{path}" for path in runner.WRITTEN} <= set(asked[-1])
 
 
 def test_the_page_is_what_the_rows_give(monkeypatch: pytest.MonkeyPatch) -> None:

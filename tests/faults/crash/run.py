@@ -5,7 +5,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,11 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     asked.add_argument("--most", type=int, help="in all, at the most")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument(
-        "--record", action="store_true", help="keep the row in results/ if nothing was wrong"
+        "--record", action="store_true", help="keep the row in results/ if all was reached"
     )
     options = asked.parse_args()
+    if options.record and options.most:
+        asked.error("a part of a campaign is no result")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
         campaign = Campaign(lab, Path(folder), harm, seed=options.seed, times=options.times)
@@ -40,12 +42,17 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     row = report.row(scenario, title, campaign, time.monotonic() - started)
     missed: list[str] = [] if options.most else missing(campaign)
     sys.stdout.write(f"{report.table(campaign)}\n")
+    sys.exit(not judged(row, missed, keep=options.record))
+
+
+def judged(row: dict[str, Any], missed: Sequence[str], *, keep: bool) -> bool:
+    """Print what came of it and keep it if it was whole, good or not; whether it was both."""
     sys.stdout.write(f"{row['commands']}, recovery {row['recovery_s']}, {row['seconds']} s\n")
     sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
     sys.stdout.writelines(f"VIOLATION {one}\n" for one in row["violations"])
-    if options.record and not (missed or row["violations"]):
+    if keep and not missed:
         sys.stdout.write(f"{record(row)}\n")
-    sys.exit(bool(missed or row["violations"]))
+    return not (missed or row["violations"])
 
 
 async def _watched(campaign: Campaign, body: Coroutine[Any, Any, None]) -> None:
