@@ -56,7 +56,7 @@ class Cluster:
         self._children: dict[str, Child] = {}
         self.variables = {name: dict(more) for name, more in self.shape.variables.items()}
         self.exits: list[tuple[str, int | None]] = []
-        """How each process ended that was killed or stopped."""
+        """How each process ended that was killed or stopped; None: it had ended before."""
 
     def _lay_out(self) -> dict[str, Instance]:
         wanted = [
@@ -219,14 +219,19 @@ class Cluster:
     def terminate(self, name: str, within: float = 15.0) -> float:
         """SIGTERM; the seconds until it was gone. It is not waited for any more."""
         child, begun = self._children.pop(name), time.monotonic()
+        asked = child.alive
         child.send(signal.SIGTERM)
         deadline = begun + within
         while child.alive and time.monotonic() < deadline:
             time.sleep(0.01)
         taken = time.monotonic() - begun
         child.stop(0.0)
-        self.exits.append((name, child.exit_code))
+        self.exits.append((name, child.exit_code if asked else None))
         return taken
+
+    def ended_in_order(self, name: str) -> bool:
+        """Whether this is the last that was stopped, and it went by itself once it was asked to."""
+        return self.exits[-1:] in ([(name, 0)], [(name, -signal.SIGTERM)])
 
     def freeze(self, name: str) -> None:
         """SIGSTOP; returns when the kernel says that it stands still."""

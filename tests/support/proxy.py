@@ -21,7 +21,7 @@ class Proxy:
         self.jitter = 0.0
         self.resets_after: int | None = None
         """Bytes of an answer after which the connection is reset; the next one lives."""
-        self.resets = self.slowed = self.swallowed = 0
+        self.resets = self.slowed = self.swallowed = self.cuts = 0
         self.held = 0
         self._late: set[asyncio.Task[None]] = set()
         self._released = asyncio.Event()
@@ -51,9 +51,9 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Break every connection there is."""
+        """Break every connection there is; the pipes, two a connection, are counted in `cuts`."""
         for pipe in self._pipes:
-            pipe.cancel()
+            self.cuts += pipe.cancel()
 
     @asynccontextmanager
     async def silence(self) -> AsyncIterator[None]:

@@ -94,6 +94,10 @@ class Outside:
         """Write these fields into every document: a fault, while the service is down."""
         self._client[f"telar_{service}"][collection].update_many({}, {"$set": fields})
 
+    def read_up_to(self, service: str) -> dict[tuple[str, int], int]:
+        """The offsets that a service stored, by partition."""
+        return {place_of(one["_id"]): int(one["next"]) for one in self.all(service, "offsets")}
+
     def has(self, service: str, collection: str, doc_id: str) -> bool:
         """Whether there is such a document."""
         found = self._client[f"telar_{service}"][collection].find_one({"_id": doc_id}, {"_id": 1})
@@ -190,6 +194,12 @@ def digest(event: Document) -> str:
     parts = ("previous", "topic", "key", "sequence", "id", "type", "time")
     head = "\n".join(str(event[part]) for part in parts).encode()
     return hashlib.sha256(head + b"\n" + bytes(event["value"])).hexdigest()
+
+
+def place_of(text: str) -> tuple[str, int]:
+    """Topic and partition, as the id of a stored offset names them."""
+    topic, _, number = text.rpartition("/")
+    return topic, int(number)
 
 
 def _stored(record: Any) -> Stored:

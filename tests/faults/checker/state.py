@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.checker.outside import PUBLISHERS, SUBSCRIBERS, Document, Fact, Outside, Stored
+from tests.faults.checker.outside import (
+    PUBLISHERS,
+    SUBSCRIBERS,
+    Document,
+    Fact,
+    Outside,
+    Stored,
+    place_of,
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,3 @@ async def read(outside: Outside, history: list[Document]) -> State:
     streams = {name: {one["_id"]: one for one in outside.all(name, "streams")} for name in there}
     offsets = {name: await outside.committed(name) for name in there}
     return State(outside, history, facts, topics, streams, offsets)
-
-
-def place_of(text: str) -> tuple[str, int]:
-    topic, _, number = text.rpartition("/")
-    return topic, int(number)

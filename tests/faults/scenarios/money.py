@@ -110,6 +110,6 @@ async def repeats(trial: Trial, commands: int, kills: int) -> None:
     trial.client.most_copies = 1
     for name in names:
         await asyncio.to_thread(trial.cluster.terminate, name)
-        trial.tally.see(f"restart {name}", not trial.cluster.runs(name))
+        trial.tally.see(f"restart {name}", trial.cluster.ended_in_order(name))
     await asyncio.to_thread(trial.cluster.launch, *names)
     await trial.settle(share=1.0)

@@ -61,7 +61,7 @@ async def rolling(trial: Trial, rounds: int) -> None:
             await trial.more(15)
             at = time.monotonic()
             taken = await asyncio.to_thread(trial.cluster.terminate, name)
-            trial.tally.see(f"SIGTERM {name}", not trial.cluster.runs(name))
+            trial.tally.see(f"SIGTERM {name}", trial.cluster.ended_in_order(name))
             slowest = max(slowest, taken)
             await asyncio.to_thread(trial.cluster.launch, name)
             await trial.answers(name, at)
@@ -100,7 +100,7 @@ async def replicas(trial: Trial, rounds: int) -> None:
             for one in services:
                 leaving = trial.random.choice([one, f"{one}-2", f"{one}-3"])
                 await asyncio.to_thread(trial.cluster.terminate, leaving)
-                trial.tally.see("3 -> 2", not trial.cluster.runs(leaving))
+                trial.tally.see("3 -> 2", trial.cluster.ended_in_order(leaving))
             begun = time.monotonic()
             await trial.takes_effect(begun)
             await trial.more(150)
