@@ -23,7 +23,10 @@ ROUNDS_A_WOMAN = 50
     shape=Shape(services=("enrollment", "grants"), replicas={"grants": 3}),
 )
 async def approvals(trial: Trial, rounds: int, women: int, covered: int) -> None:
-    """Exactly so many are offered the money, the rest stand in line by rank, every time."""
+    """Exactly so many are offered the money, the rest stand in line by rank, every time.
+
+    No fault is made: what is tried is the crowd. How often is in the notes of its row.
+    """
     trial.client.by_gateway, trial.client.again = 0.0, 0.002
     await trial.programme.call()
     crowd: list[Woman] = []
@@ -32,7 +35,7 @@ async def approvals(trial: Trial, rounds: int, women: int, covered: int) -> None
             if number % ROUNDS_A_WOMAN == 0:
                 crowd = await _crowd(trial, women)
             await _round(trial, crowd, covered)
-    trial.tally.notes["rounds"] = rounds
+            trial.tally.notes["rounds"] = number + 1
     await trial.settle(share=0.01)
 
 
@@ -64,7 +67,6 @@ async def _round(trial: Trial, crowd: list[Woman], covered: int) -> None:
     approved = [Command("grants", "approve", STAFF, f"/awards/{one}/approval") for one in ids]
     await _all(trial, approved, at_once=len(approved))
     trial.tally.wrong += await asyncio.to_thread(_outcome, trial, pool, covered)
-    trial.tally.see("200 approvals at once", happened=True)
 
 
 def _outcome(trial: Trial, pool: str, covered: int) -> list[str]:
