@@ -94,6 +94,17 @@ def _seat(woman: Woman, _: Terms) -> Command:
     return Command("training", "seat", woman.who, "/seats", {"cohort_id": woman.group.cohort})
 
 
+def _attend(woman: Woman, _: Terms) -> Command:
+    """Whoever stands in line for a seat is refused this, and the next step too."""
+    path = f"/seats/{woman.id}:{woman.group.cohort}/attendance"
+    return Command("training", "attend", STAFF, path, {"session": 1, "state": "present"})
+
+
+def _complete(woman: Woman, _: Terms) -> Command:
+    path = f"/seats/{woman.id}:{woman.group.cohort}/completion"
+    return Command("training", "complete", STAFF, path)
+
+
 def _apply(woman: Woman, _: Terms) -> Command:
     asked = {"round_id": woman.group.round, "amount": AMOUNT}
     return Command("grants", "apply", woman.who, "/applications", asked)
@@ -135,7 +146,8 @@ def _award(woman: Woman) -> str:
 
 STEPS: tuple[Step, ...] = (
     *(_register, _begin, _submit, _admit),
-    *(_seat, _apply, _propose, _approve, _accept, _refill),
+    *(_seat, _attend, _complete),
+    *(_apply, _propose, _approve, _accept, _refill),
     *(_place, _confirm),
 )
 
@@ -214,7 +226,7 @@ class Programme:
             "course_id": self.terms.course,
             "capacity": SEATS,
             "starts_on": later(300),
-            "sessions": 2,
+            "sessions": 1,
             "offer_seconds": self.terms.offer_seconds,
             "language": "es-MX",
             "state": "09",
