@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.checker import invariants
-from tests.faults.checker.outside import Outside, metric
+from tests.faults.checker.outside import ROOMS, Outside, metric
 from tests.faults.checker.state import Expected, photograph, read_history
 from tests.faults.load.client import Client, Command, Who
 from tests.faults.load.programme import STAFF, Programme, later
@@ -65,7 +65,7 @@ class Trial:
 
     @asynccontextmanager
     async def load(self, workers: int = WORKERS) -> AsyncIterator[None]:
-        """Commands without end while the block runs; money is looked at in snapshots."""
+        """Commands without end while the block runs; money and places are looked at meanwhile."""
         going = True
 
         async def work() -> None:
@@ -76,7 +76,7 @@ class Trial:
                     self.tally.wrong.append(f"the load: {error!r}"[:300])
                     await asyncio.sleep(1.0)
 
-        watch = asyncio.create_task(self._watch_money())
+        watch = asyncio.create_task(self._watch())
         tasks = [asyncio.create_task(work()) for _ in range(workers)]
         try:
             yield
@@ -92,15 +92,26 @@ class Trial:
             lambda: asyncio.sleep(0.01, self.accepted), lambda n: n >= wanted, within=within
         )
 
-    async def _watch_money(self) -> None:
-        while "grants" in self.cluster.shape.services:
+    async def _watch(self) -> None:
+        """One snapshot of each service after the other; none of what cannot be read now."""
+        while True:
             await asyncio.sleep(0.5)
             try:
-                seen = await asyncio.to_thread(self.outside.pools_and_awards, self.pool)
+                wrong = await asyncio.to_thread(self._look)
             except Exception:
                 continue
             self.snapshots += 1
-            self.tally.wrong += invariants.of_buckets(*seen)
+            self.tally.wrong += wrong
+
+    def _look(self) -> list[str]:
+        """What does not hold now of money and places."""
+        wrong: list[str] = []
+        if "grants" in self.cluster.shape.services:
+            wrong += invariants.of_buckets(*self.outside.pools_and_awards(self.pool))
+        for room in ROOMS:
+            if room.service in self.cluster.shape.services:
+                wrong += invariants.of_room(room, *self.outside.taken(room))
+        return wrong
 
     async def look_at(self, name: str) -> None:
         """Take down how far this service came, to be judged at the end; at most thirty times."""

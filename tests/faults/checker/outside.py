@@ -36,6 +36,28 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What has so many places, and who takes one."""
+
+    service: str
+    groups: str
+    size: str
+    things: str
+    of: str
+    states: tuple[str, ...]
+    """Those of a thing that takes a place."""
+
+
+ROOMS = (
+    Room(
+        *("training", "cohorts", "capacity", "seats", "cohort_id"),
+        states=("confirmed", "offered", "completed", "revoked"),
+    ),
+    Room("trade", "fairs", "places", "places", "fair_id", states=("confirmed", "offered")),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One published event, as an outbox or a topic holds it."""
 
@@ -161,6 +183,21 @@ class Outside:
         wanted = {"pools": {"_id": pool}, "awards": {"pool_id": pool}} if pool else {}
         pools, awards = self.at_once("grants", "pools", "awards", **wanted)
         return pools, awards
+
+    def taken(self, room: Room) -> tuple[dict[str, int], dict[str, int]]:
+        """As of one instant: by group how many places it has, and how many are taken."""
+        database = self._client[f"telar_{room.service}"]
+        stages: list[Document] = [
+            {"$match": {"status": {"$in": list(room.states)}}},
+            {"$group": {"_id": f"${room.of}", "sum": {"$sum": 1}}},
+        ]
+        with self._client.start_session(snapshot=True) as session:
+            groups = list(database[room.groups].find({}, {room.size: 1}, session=session))
+            found = list(database[room.things].aggregate(stages, session=session))
+        return (
+            {str(one["_id"]): int(one[room.size]) for one in groups},
+            {str(one["_id"]): int(one["sum"]) for one in found},
+        )
 
     async def topic(self, topic: str) -> list[Stored]:
         """Every record that stands in a topic; none where the broker lost it."""

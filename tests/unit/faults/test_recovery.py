@@ -1,0 +1,97 @@
+"""I13, the platform recovers by itself in time: a run in which it does not says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from tests.faults.checker.state import Expected
+from tests.faults.runner import _within
+from tests.faults.trial import Tally, Trial
+
+
+class Deaf:
+    """A client whose every command is told the same; a cluster that is ready; nothing in it."""
+
+    def __init__(self, outcome: str, left: dict[str, int]) -> None:
+        self.outcome, self.left = outcome, left
+
+    async def command(self, *_: object, **__: object) -> tuple[Any, None]:
+        await asyncio.sleep(0)
+        return self, None
+
+    async def resolve(self, _share: float) -> int:
+        return 0
+
+    def urls_of(self, _name: str) -> list[str]:
+        return ["http://nowhere"]
+
+    def wait_ready(self) -> None:
+        """It is."""
+
+    def behind(self) -> dict[str, int]:
+        return self.left
+
+    def waiting(self) -> dict[str, int]:
+        return {}
+
+    def there(self) -> set[str]:
+        return {"gateway"}
+
+    def all(self, *_: object) -> list[Any]:
+        return []
+
+    def has(self, *_: object) -> bool:
+        return not self.left
+
+
+class Tried(Trial):
+    """A trial without processes."""
+
+    def __init__(self, outcome: str, left: dict[str, int]) -> None:
+        stand_in = cast("Any", Deaf(outcome, left))
+        self.tally, self.expected = Tally(), Expected()
+        self.client = self.cluster = self.outside = stand_in
+
+
+Act = Callable[[Trial], Awaitable[object]]
+ACTS: dict[str, Act] = {
+    "answers": lambda trial: trial.answers("grants", 0.0, within=0.05),
+    "takes effect": lambda trial: trial.takes_effect(0.0, within=0.05),
+    "settles": lambda trial: trial.settle(within=0.05),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_what_recovers_is_not_blamed(act: str) -> None:
+    trial = Tried("ok", {})
+    await ACTS[act](trial)
+    assert trial.tally.wrong == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_what_does_not_recover_in_time_is_found(act: str) -> None:
+    trial = Tried("unknown", {"training>trade": 1})
+    await ACTS[act](trial)
+    assert [one.partition(" ")[0] for one in trial.tally.wrong] == ["I13"]
+
+
+async def test_a_command_without_effect_elsewhere_is_found() -> None:
+    trial = Tried("ok", {"training>trade": 1})
+    await trial.takes_effect(0.0, within=0.05)
+    assert [one.partition(" ")[0] for one in trial.tally.wrong] == ["I13"]
+
+
+async def test_a_scenario_that_does_not_end_in_time_is_found() -> None:
+    trial = Tried("ok", {})
+    await _within(trial, asyncio.sleep(10), 0.01)
+    assert [one.partition(" ")[0] for one in trial.tally.wrong] == ["I13"]
+
+
+def test_a_fault_that_was_not_seen_to_happen_is_wrong() -> None:
+    tally = Tally()
+    tally.see("kill grants", happened=True)
+    assert tally.wrong == []
+    tally.see("kill grants", happened=False)
+    assert (tally.made["kill grants"], tally.observed["kill grants"], len(tally.wrong)) == (2, 1, 1)
