@@ -79,7 +79,6 @@ async def broker_away(trial: Trial, seconds: float, times: int) -> None:
     full={"cuts": 5},
     bounds=(420.0, 3600.0),
     daily=False,
-    idle=True,
 )
 async def broker_cut_tail(trial: Trial, cuts: int) -> None:
     """Its log segments are cut while it is down.
@@ -121,7 +120,6 @@ async def broker_cut_tail(trial: Trial, cuts: int) -> None:
     full={"times": 3},
     bounds=(420.0, 3600.0),
     daily=False,
-    idle=True,
 )
 async def broker_empty(trial: Trial, times: int) -> None:
     """Topics are made anew.

@@ -60,7 +60,7 @@ class Platform(Outside):
             name: [Stored(0, offset, {}, fact) for offset, fact in enumerate(facts)]
             for name, facts in self.facts.items()
         }
-        self.topics["control"] = []
+        self.topics["control"] = list[Stored]()
         self.history = [_op(one) for one in {one.because: one for one in said}.values()]
         self.history.append({**_op(Said("grants", "", "", "op-8")), "outcome": "refused"})
         self.held = {name: {"streams": self._streams(name)} for name in EVERYBODY}
