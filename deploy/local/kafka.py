@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import subprocess
+import sys
 from errno import EINVAL
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def program(folder: Path, port: int, flags: tuple[str, ...] | None = None) -> Pr
     """Kafka on `folder`, which `prepare` has made ready; ready when it answers as a broker."""
     flags = jars.aot_flags() if flags is None else flags
     argv = java(flags, "kafka.Kafka", str(folder / "server.properties"))
-    environment = {"LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
+    environment = _environment(folder)
     return Program("kafka", argv, lambda: ready(port), environment, address(port))
 
 
@@ -87,12 +88,20 @@ def prepare(folder: Path, port: int, controller: int) -> None:
     if (data / "meta.properties").exists():
         return
     tool = java((), "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(settings))
-    environment = {**os.environ, "LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
+    environment = {**os.environ, **_environment(folder)}
     done = subprocess.run(  # noqa: S603 - our own command line
         tool, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise DiedEarly(f"Kafka could not format {data}:\n{done.stdout}{done.stderr}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """In the locale C Java knows no name outside ASCII, while Python writes UTF-8 all the same."""
+    variables = {"LOG4J_CONFIGURATION_FILE": str(folder / "log4j2.xml")}
+    if sys.getfilesystemencoding() == "utf-8":
+        variables["LC_ALL"] = "C.UTF-8"
+    return variables
 
 
 def _escaped(path: Path) -> str:

@@ -54,8 +54,9 @@ def until(look: Callable[[], Any], within: float = 20.0) -> Any:
 
 @pytest.mark.timeout(90)
 async def test_what_was_acknowledged_survives_a_kill_of_mongod_and_a_stop_of_kafka(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LC_ALL", "C")  # where Java alone would know no letter of the folder
     with Servers(tmp_path / "Programación de año") as servers:
         with (
             MongoClient[dict[str, Any]](servers.mongo, w="majority") as client,
