@@ -258,9 +258,8 @@ class Intake:
             await asyncio.gather(self._ahead, return_exceptions=True)
             self._ahead = None
         try:
-            if self._offsets:
-                mine = consumer.assigned()
-                left = {place: at for place, at in self._offsets.items() if place in mine}
+            mine = consumer.assigned()
+            if left := {place: at for place, at in self._offsets.items() if place in mine}:
                 await consumer.commit(left, deadline)
             self._offsets.clear()
         except BusError:

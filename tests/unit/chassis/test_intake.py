@@ -1,6 +1,7 @@
 """What a consumer notes of how far it has read."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from shared.chassis import consumer, queue, writer
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryConsumer
-from shared.chassis.ports import BusError, Conflict, Record, StoreError, StoreUnavailable
+from shared.chassis.ports import BusError, Conflict, Place, Record, StoreError, StoreUnavailable
 from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
 from tests.support.app import running
@@ -47,6 +48,31 @@ async def test_offsets_that_could_not_be_noted_are_noted_later_without_a_new_rec
 
         await until(noted)
         assert bus.faults.calls["commit"] >= 2
+
+
+class Strict(MemoryConsumer):
+    """As the real one, it notes no empty set of offsets."""
+
+    async def commit(self, offsets: Mapping[Place, int], deadline: float) -> None:
+        if not offsets:
+            raise ValueError("no offsets")
+        await super().commit(offsets, deadline)
+
+
+class StrictBus(MemoryBus):
+    consumers = Strict
+
+
+async def test_a_member_that_has_lost_its_partitions_is_let_go_without_noting_anything(
+    tmp_path: Path,
+) -> None:
+    bus = StrictBus()
+    async with running(mini.READER, tmp_path, Ticking(), bus) as reader:
+        intake = reader.runtime.intake
+        intake._offsets = {("telar.shelf", 17): 5}  # which is nobody's
+        await intake._drop(1.0)
+        await (await bus.producer()).send([encode(event) for event in chain("ana", 1)], 5.0)
+        await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 1)
 
 
 async def test_a_poll_that_is_written_in_parts_is_noted_to_its_end(tmp_path: Path) -> None:
