@@ -9,7 +9,7 @@ from tests.faults.crash import paths
 from tests.faults.crash.campaign import Campaign
 from tests.faults.crash.lab import Lab
 
-LANES, DEATHS = 6, len(paths.REQUIRED)
+LANES, DEATHS = 4, len(paths.REQUIRED)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tests.faults.crash.campaign import Campaign
 from tests.faults.crash.lab import Lab
 from tests.faults.driver import sites
 
-LANES, ERRORS = 6, 20
+LANES, ERRORS = 4, 20
 
 
 @pytest.fixture(scope="module")
