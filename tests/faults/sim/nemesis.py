@@ -51,7 +51,8 @@ class Nemesis:
 
     def _strikes(self) -> None:
         """The fault that this task makes took effect: it counts once, however often."""
-        while kinds := _MADE.get():
+        # None: what is thrown away after the end of its seed is nobody's task.
+        while kinds := _MADE.get(None):
             self.world.struck[kinds.pop()] += 1
 
     @contextmanager
