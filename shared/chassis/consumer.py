@@ -198,17 +198,21 @@ class Intake:
             return
         self._commit_at = time.monotonic() + COMMIT_EVERY
         self._show(self._consumer.lag())
-        mine = self._consumer.assigned()
-        self._offsets = {place: at for place, at in self._offsets.items() if place in mine}
         try:
-            if self._offsets:
-                await self._consumer.commit(self._offsets, COMMIT_DEADLINE)
-            self._offsets.clear()
+            await self._note(self._consumer, COMMIT_DEADLINE)
             self._unnoted = 0
         except BusError as error:  # noted next time: until then a topic counts as not read so far
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
             self._commit_at = time.monotonic() + COMMIT_AGAIN
             await self._check_membership()
+
+    async def _note(self, consumer: Consumer, deadline: float) -> None:
+        """Tell the group how far its partitions are read; of what went elsewhere, nothing."""
+        mine = consumer.assigned()
+        self._offsets = {place: at for place, at in self._offsets.items() if place in mine}
+        if self._offsets:
+            await consumer.commit(self._offsets, deadline)
+        self._offsets.clear()
 
     def _show(self, lag: Mapping[Place, int]) -> None:
         """How far behind each partition is; of one that went elsewhere another process tells."""
@@ -257,13 +261,8 @@ class Intake:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
             self._ahead = None
-        try:
-            mine = consumer.assigned()
-            if left := {place: at for place, at in self._offsets.items() if place in mine}:
-                await consumer.commit(left, deadline)
-            self._offsets.clear()
-        except BusError:
-            pass  # Kafka's offsets are for display
+        with suppress(BusError):  # Kafka's offsets are for display
+            await self._note(consumer, deadline)
         await consumer.close(deadline)
 
 
