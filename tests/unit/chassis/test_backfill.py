@@ -28,6 +28,15 @@ async def state(reader: Running) -> str:
     return str(job["state"])
 
 
+async def let_go_by(folder: Path, store: Ticking, bus: MemoryBus, *numbers: int) -> None:
+    """A release without the handler passes these of every key; both servers outlive it."""
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with running(mini.DEAF, folder / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, *numbers)])
+        passed = {"shelf": len(KEYS) * len(numbers)}
+        await until(lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == passed)
+
+
 async def test_a_backfill_waits_until_the_older_release_reads_nothing_any_more(
     tmp_path: Path,
 ) -> None:
@@ -59,12 +68,7 @@ async def test_what_a_backfill_failed_over_is_made_up_for_once_the_handler_is_me
     tmp_path: Path,
 ) -> None:
     store, bus = Ticking(), MemoryBus()
-    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
-    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
-        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 13, 2)])
-        await until(
-            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 12}
-        )
+    await let_go_by(tmp_path, store, bus, 1, 13, 2)
     mini.poison.add(13)
     async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
         job = await filled(reader)
@@ -85,12 +89,7 @@ async def test_of_one_key_nothing_is_filled_before_what_comes_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, bus = Ticking(), MemoryBus()
-    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
-    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
-        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1, 2, 3)])
-        await until(
-            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 12}
-        )
+    await let_go_by(tmp_path, store, bus, 1, 2, 3)
     async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
         queue = reader.runtime.writer._queue
         monkeypatch.setattr(backfill, "CLAIM", timedelta(seconds=1))  # then it is tried again
@@ -107,12 +106,7 @@ async def test_what_comes_while_it_is_read_is_not_applied_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, bus, late = Ticking(), MemoryBus(), ("lia", "mia", "noa", "pia")
-    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
-    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
-        await CoreSuite.send(bus, *[encode(one) for key in KEYS for one in chain(key, 1)])
-        await until(
-            lambda: deaf.json("/operations/reader"), lambda seen: seen["applied"] == {"shelf": 4}
-        )
+    await let_go_by(tmp_path, store, bus, 1)
     async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
         await until(lambda: marked(store))
         plain = bus.scan

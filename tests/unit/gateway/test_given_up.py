@@ -9,7 +9,14 @@ from itertools import count
 import pytest
 
 from services.gateway import compare, rebuild
-from tests.unit.gateway.replicas import COMPARE, SWAP, Place, counted
+from tests.unit.gateway.replicas import COMPARE, SWAP, Place, Process, counted
+
+
+async def counted_and_lost(place: Place, process: Process, name: str) -> None:
+    """The live views know her, and no topic holds her facts any more."""
+    await place.women(name)
+    await counted(process, 1)
+    place.bus.logs = {where: [] for where in place.bus.logs}
 
 
 async def test_what_cannot_catch_up_is_given_up_and_named(
@@ -17,9 +24,7 @@ async def test_what_cannot_catch_up_is_given_up_and_named(
 ) -> None:
     monkeypatch.setattr(rebuild, "STUCK", 0.5)
     async with place.process() as process:
-        await place.women("ana")
-        await counted(process, 1)
-        place.bus.logs = {where: [] for where in place.bus.logs}
+        await counted_and_lost(place, process, "ana")
         await process.order(SWAP)
         seen = await process.built("failed")
         assert seen["code"] == "rebuild-behind"
@@ -53,9 +58,7 @@ async def test_what_cannot_catch_up_is_given_up_whatever_else_happens(
 ) -> None:
     monkeypatch.setattr(rebuild, "STUCK", 0.5)
     async with place.process() as process:
-        await place.women("zoe")
-        await counted(process, 1)
-        place.bus.logs = {where: [] for where in place.bus.logs}
+        await counted_and_lost(place, process, "zoe")
         async with traffic(place):
             await process.order(SWAP)
             seen = await process.built("failed", within=8.0)
