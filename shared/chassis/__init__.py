@@ -5,7 +5,7 @@ the write path           work (the kinds of intent), fold (in memory), writer (o
                          contention (who is in whose way), breaker, replies, clock
 streams of events        envelope (an event as sent), streams (positions), outbox (publishing)
                          ends (what Kafka acknowledged), tail (whether it kept it)
-                         heads (where streams end), adoption, ranges, stretches
+                         heads (where streams end), adoption, ranges
 consuming                consumer, parking (keys that wait), mending (repairs), repair (asking)
                          control (messages), handled, marks and backfill (handlers added later)
 beside the writer        deadlines, duties (claimed by one process for all)

@@ -7,13 +7,9 @@ import uuid_utils
 from shared.chassis import streams
 from shared.chassis.envelope import Envelope
 from shared.chassis.outbox import COLLECTION as OUTBOX
-from shared.chassis.ports import Bus, Document, Place, Put, Store
-from shared.chassis.stretches import stretch
+from shared.chassis.ports import Bus, Document, Put, Store
 from shared.chassis.tail import events_of, unknown
 from shared.model import Frozen
-
-_SECONDS, _RECORDS = 20.0, 20_000
-"""What is read of the topic at a time: a bus allows a minute for one scan."""
 
 
 class Adopted(Frozen):
@@ -29,9 +25,7 @@ async def adopt_topic(topic: str, store: Store, bus: Bus) -> Adopted:
     The states know nothing of those events; they are kept in the outbox, to be sent again.
     """
     by_key: dict[str, dict[int, Envelope]] = {}
-    starts, at_end = dict[Place, int](), False
-    while not at_end:
-        records, at_end = await stretch(bus, topic, starts, seconds=_SECONDS, most=_RECORDS)
+    async for records in bus.scan(topic):
         for _, event in events_of(records):
             by_key.setdefault(event.key, {})[event.sequence] = event
     last = {key: events[max(events)] for key, events in by_key.items()}

@@ -173,9 +173,8 @@ class Backfills:
         self, job: Document, place: Place, stretch: Stretch, claimed: datetime
     ) -> tuple[Document, datetime]:
         """One stretch of a partition; the claim is kept alive with the progress."""
-        # Of the other partitions nothing: what comes there meanwhile is applied already.
-        ends = {**await self.bus.ends(place[0]), place: stretch.end}
-        async for records in self.bus.scan(place[0], {**ends, place: stretch.start}, ends):
+        missed = self.bus.scan(place[0], {place: stretch.start}, {place: stretch.end})
+        async for records in missed:
             mine = [event for _, event in events_of(records) if event.type == job["_id"]]
             for wave in _waves(mine) or [[]]:
                 job = await self._apply(job, wave)

@@ -155,6 +155,13 @@ class BusSuite:
         found = await scanned(bus, topic, {one: end - 1 for one, end in upto.items()}, upto)
         assert {(one.topic, one.partition): one.offset + 1 for one in found} == upto
         assert len(found) == 2
+        (one, _) = upto
+        found = await scanned(bus, topic, {}, {one: 3})
+        assert [((each.topic, each.partition), each.offset) for each in found] == [
+            (one, 0),
+            (one, 1),
+            (one, 2),
+        ]
 
     async def test_a_scan_that_is_left_goes_on_where_it_was(self, bus: Bus, topic: str) -> None:
         await bus.ensure({topic: 2})

@@ -43,7 +43,8 @@ class OwnBus:
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
     ) -> AsyncGenerator[list[Record], None]:
-        first, last = (_prefixed(some or {}, self._prefix) for some in (starts, ends))
+        first = _prefixed(starts or {}, self._prefix)
+        last = None if ends is None else _prefixed(ends, self._prefix)
         async with aclosing(self._bus.scan(self._prefix + topic, first, last)) as scan:
             async for found in scan:
                 yield [self._own(one) for one in found]

@@ -122,17 +122,19 @@ class KafkaBus:
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
     ) -> AsyncGenerator[list[Record], None]:
-        """Read a topic once without a group, from these offsets to those, or to its end now.
+        """Read a topic once without a group, from these offsets to its end now, or before `ends`.
 
         However long that takes; `BusError` once it does not get on.
         """
         async with self._reader(topic) as (client, places):
             async with within(READ, "scan"):
                 left = await client.end_offsets(places)
-            for place in places:
+            for place, end in left.items():
                 plain = place.topic, place.partition
-                client.seek(place, max((starts or {}).get(plain, 0), 0))
-                left[place] = min(left[place], (ends or {}).get(plain, left[place]))
+                left[place] = end if ends is None else min(end, ends.get(plain, 0))
+                start = max((starts or {}).get(plain, 0), 0)
+                # Nothing is fetched of a partition that nobody asks for.
+                client.seek(place, start if start < left[place] else end)
             got_on = time.monotonic()
             # No deadline stands over the `yield`: it would strike whoever reads.
             while left:

@@ -173,10 +173,11 @@ class MemoryBus:
         starts: Mapping[Place, int] | None = None,
         ends: Mapping[Place, int] | None = None,
     ) -> AsyncGenerator[list[Record], None]:
-        """Read a topic from these offsets to those, or to its end now."""
+        """Read a topic from these offsets to its end now, or before `ends`."""
         for place, end in (await self.ends(topic)).items():
             start = max((starts or {}).get(place, 0), 0)
-            if found := self.logs[place][start : min(end, (ends or {}).get(place, end))]:
+            last = end if ends is None else min(end, ends.get(place, 0))
+            if found := self.logs[place][start:last]:
                 yield list(found)
 
     async def ping(self) -> None:

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from time import monotonic
 from typing import Annotated
 
 from fastapi import Query as Parameter
@@ -14,7 +16,6 @@ from shared.chassis.operations.shown import READERS
 from shared.chassis.ports import Bus, Document, Place, Store
 from shared.chassis.query import page_of
 from shared.chassis.ranges import Range, merged
-from shared.chassis.stretches import stretch
 from shared.chassis.tail import events_of
 from shared.model import Frozen
 
@@ -108,12 +109,20 @@ async def _chain(store: Store, topic: str, stream: Document) -> list[Broken]:
 
 async def _stretch(bus: Bus, topic: str, starts: dict[Place, int]) -> Stretch:
     """As much as fits into an answer. What is known of the whole is added up by who asks."""
-    records, at_end = await stretch(bus, topic, starts, seconds=_SECONDS, most=_RECORDS)
-    numbers = defaultdict[str, set[Range]](set)
-    for _, event in events_of(records):
-        numbers[event.key].add((event.sequence, event.sequence))
+    until = monotonic() + _SECONDS
+    records, at_end, numbers = 0, True, defaultdict[str, set[Range]](set)
+    async with aclosing(bus.scan(topic, starts)) as scan:
+        async for found in scan:
+            taken = found[: _RECORDS - records]
+            records += len(taken)
+            starts |= {(one.topic, one.partition): one.offset + 1 for one in taken}
+            for _, event in events_of(taken):
+                numbers[event.key].add((event.sequence, event.sequence))
+            if records >= _RECORDS or monotonic() > until:
+                at_end = False
+                break
     return Stretch(
-        records=len(records),
+        records=records,
         numbers={key: merged(seen) for key, seen in numbers.items()},
         offsets=",".join(f"{place[1]}:{offset}" for place, offset in sorted(starts.items())),
         at_end=at_end,

@@ -118,8 +118,8 @@ class Bus(Protocol):
     ) -> AsyncGenerator[list[Record], None]:
         """Read a topic once without a group, however long that takes.
 
-        From these offsets, or the start, to those, or the end that it has now.
-        Who leaves it before its end closes it.
+        From these offsets, or the start, to the end that it has now; with `ends` before those,
+        and of the partitions that they name alone. Who leaves it before its end closes it.
         """
         ...
 

@@ -8,7 +8,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.chassis import adoption
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.operations import orders
@@ -142,10 +141,9 @@ async def test_an_adoption_outlives_its_caller_and_a_repeat_joins_it(
         assert bus.scans == 1
 
 
-async def test_a_topic_is_adopted_stretch_by_stretch(
-    tmp_path: Path, store: MemoryStore, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+async def test_a_topic_is_adopted_with_all_its_keys(
+    tmp_path: Path, store: MemoryStore, bus: MemoryBus
 ) -> None:
-    monkeypatch.setattr(adoption, "_RECORDS", 2)
     await bus.ensure({"telar.shelf": 2})
     events = [*chain("ana", 1, 2, 3), *chain("bea", 1, 2, 3, 4)]
     await CoreSuite.send(bus, *[encode(event) for event in events])
