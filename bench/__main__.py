@@ -4,7 +4,6 @@ What is not run again stays there as it was, with its commit and its time.
 """
 
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -30,6 +29,7 @@ from bench.measures import (
 )
 from bench.plan import Plan, plan
 from bench.stage import Stage, stage
+from tools.git import git
 from tools.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
@@ -85,15 +85,8 @@ def _machine() -> dict[str, Any]:
 
 def _commit() -> str:
     """The commit that ran; with a + if what ran was changed since."""
-    changed = _git("status", "--porcelain", "--", *CODE, f":!{RESULTS.relative_to(ROOT)}")
-    return _git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
-
-
-def _git(*words: str) -> str:
-    asked = ["git", *words]
-    return subprocess.run(
-        asked, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    changed = git("status", "--porcelain", "--", *CODE, f":!{RESULTS.relative_to(ROOT)}")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 if __name__ == "__main__":

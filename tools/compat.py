@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools import registry
+from tools.git import git
 from tools.paths import ROOT, SCHEMAS
 from tools.subschema import Problem, Schema, refused
 from tools.writer import KEY, writer_schema
@@ -44,11 +45,11 @@ def broken(was: Schema, now: Schema) -> Iterator[Problem]:
 
 def baselines() -> dict[str, Contracts]:
     """The committed contracts by the name of the version that holds them."""
-    names = ["HEAD", *_git("tag", "--merged", "HEAD", "--list", "v*").split()]
-    fork = _git("merge-base", "HEAD", "origin/main").strip()
+    names = ["HEAD", *git("tag", "--merged", "HEAD", "--list", "v*").split()]
+    fork = git("merge-base", "HEAD", "origin/main")
     found: dict[str, tuple[str, Contracts]] = {}
     for name in (*names, *([fork] if fork else [])):
-        commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+        commit = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         if commit:
             found.setdefault(commit, (name[:12], _committed(commit)))
     if not found:  # a copy without history: what lies there stands for what was committed
@@ -58,7 +59,7 @@ def baselines() -> dict[str, Contracts]:
 
 def _committed(commit: str) -> Contracts:
     folder = SCHEMAS.relative_to(ROOT).as_posix()
-    if not _git("ls-tree", commit, folder).strip():
+    if not git("ls-tree", commit, folder):
         return {}
     packed = subprocess.run(
         ["git", "archive", commit, folder], cwd=ROOT, check=True, capture_output=True
@@ -74,15 +75,6 @@ def _on_disk() -> Contracts:
 
 def _by_type(schemas: Iterator[dict[str, Any]]) -> Contracts:
     return {schema["$id"].rpartition(":")[2]: schema for schema in schemas}
-
-
-def _git(*args: str) -> str:
-    """What git answers, or nothing where there is no git, no history or no such name."""
-    try:
-        done = subprocess.run(["git", *args], cwd=ROOT, check=False, capture_output=True, text=True)
-    except FileNotFoundError:
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def main() -> None:

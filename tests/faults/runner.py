@@ -5,7 +5,6 @@ import json
 import logging
 import random
 import shutil
-import subprocess
 import tempfile
 import time
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 from deploy.local.processes import DiedEarly
 from tests.faults.trial import Body, Trial, recovery
 from tests.support.cluster import Cluster, Shape
+from tools.git import git
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def record(row: Mapping[str, Any]) -> Path:
     """Append a row to the results of its scenario, whatever came of it: red runs count too."""
     path = RESULTS / f"{row['scenario']}.json"
     rows = json.loads(path.read_text()) if path.exists() else []
-    of = {"commit": _git("rev-parse", "--short", "HEAD"), "changed": bool(changes())}
+    of = {"commit": git("rev-parse", "--short", "HEAD"), "changed": bool(changes())}
     rows.append({**row, **of, "at": time.strftime("%Y-%m-%d", time.gmtime())})
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
@@ -165,10 +165,4 @@ def record(row: Mapping[str, Any]) -> Path:
 
 def changes() -> str:
     """What the working tree has beside its commit, as git says it, but for what runs write."""
-    return _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in WRITTEN))
-
-
-def _git(*words: str) -> str:
-    command = ["git", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return git("status", "--porcelain", "--", ".", *(f":!{path}" for path in WRITTEN))

@@ -163,7 +163,7 @@ def test_results_are_no_change_of_the_tree_that_ran(monkeypatch: pytest.MonkeyPa
         asked.append(words)
         return " M shared/a.py"
 
-    monkeypatch.setattr(runner, "_git", git)
+    monkeypatch.setattr(runner, "git", git)
     runner.record(row())
     assert report.kept("kills")[0]["changed"] is True
     assert {f":!{path}" for path in runner.WRITTEN} <= set(asked[-1])
