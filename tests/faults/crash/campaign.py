@@ -29,7 +29,7 @@ RETRIES = 2
 EARLY = 6
 """Of a path that was told in advance one of its first so many calls is harmed."""
 
-LIFE = 50
+LIFE = 30
 """Incidents of one lane, then comes another: what it holds grows, and with it what looking at all
 of it costs.
 """
@@ -120,18 +120,18 @@ class Campaign:
 
     async def _harm_it(self, lane: Lane, place: Place, number: int) -> None:
         # First when it was reached before: to wait in vain takes longer than anything else.
-        modes = sorted(MODES.get(place[0], ANY), key=lambda one: one not in self._when[place])
+        when = self._when[place] or self._on_path(place[0])
+        modes = sorted(MODES.get(place[0], ANY), key=lambda one: one not in when)
         known = self._modes.get(place)
         for mode in (known,) if known else modes:
             nth = (number or self._random.randint(1, EARLY)) if mode == "run" else 1
             services = ["reader"] if mode == "late" else self._at(place)
             service = self._random.choice(services)
-            for one in sorted({nth, 1}, reverse=True):
-                incident = Incident(service, Plan(*place, one), mode)
-                await self._run(lane, incident)
-                if incident.happened:
-                    self._modes[place] = mode
-                    return
+            incident = Incident(service, Plan(*place, nth), mode)
+            await self._run(lane, incident)
+            if incident.happened:
+                self._modes[place] = mode
+                return
         self._missed[place] += 1
         if self._missed[place] <= RETRIES and (place[1] or place[0] not in self._ways()):
             self._todo.append((place, number))
@@ -141,6 +141,10 @@ class Campaign:
         return {
             name for place in self.services if place[0] == path for name in self.services[place]
         }
+
+    def _on_path(self, path: str) -> set[When]:
+        """When any place of a path was reached."""
+        return {when for place, known in self._when.items() if place[0] == path for when in known}
 
     def _at(self, place: Place) -> list[str]:
         """Where a place may be reached."""
@@ -158,6 +162,7 @@ class Campaign:
         fresh = self._new("fresh")
         try:
             await fresh.run(incident)
+            await fresh.recheck()
         finally:
             await fresh.close()
 

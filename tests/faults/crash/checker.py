@@ -4,8 +4,10 @@ It reads documents and records as anybody could, with the plain drivers:
 
     accepted   exactly once in the shelf's outbox and states, on the reader's card, in the receipts
     refused    nowhere;  unknown  everywhere or nowhere
-    order      numbers without a gap; what was asked after an answer comes after it, everywhere
-    rest       nothing waits to be sent, nothing is parked or set aside; Kafka has every event
+    order      numbers without a gap, chained by hash, and every position is of the last one;
+               what was asked after an answer comes after it, everywhere
+    rest       nothing waits to be sent, nothing is parked or set aside; Kafka has every event,
+               and none besides
 """
 
 import json
@@ -14,16 +16,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import AsyncMongoClient
 from pymongo.read_concern import ReadConcern
 
+from tests.faults.checker.outside import GENESIS, digest
 from tests.faults.crash.history import Call, History
 from tests.faults.crash.topics import Topics
 
 Document = dict[str, Any]
 PARTITIONS = 2
+
+
+class Place(NamedTuple):
+    """A number and the hash of its event, as a service keeps them of a stream."""
+
+    number: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Seen:
     ledger: list[int]
     card: list[int]
     receipts: list[int]
-    positions: Mapping[str, int]
+    positions: Mapping[str, Place]
 
 
 class Databases:
@@ -91,7 +101,7 @@ class Databases:
     async def passed(self, keys: Sequence[str]) -> bool:
         """Whether the reader's positions are beyond all that the shelf was asked for."""
         seen = await self.seen(keys)
-        return all(len(one.events) == one.positions["reader applied"] for one in seen)
+        return all(len(one.events) == one.positions["reader applied"].number for one in seen)
 
     async def is_taken_up(self) -> bool:
         """Whether the release that handles every type has all partitions."""
@@ -141,8 +151,8 @@ async def _events(database: Any, keys: Sequence[str]) -> dict[str, list[Document
     return {key: sorted(found, key=itemgetter("sequence")) for key, found in events.items()}
 
 
-def _position(stream: Document, part: str, topic: str) -> int:
-    return int(stream.get(part, {}).get(topic, (0, ""))[0])
+def _position(stream: Document, part: str, topic: str) -> Place:
+    return Place(*stream.get(part, {}).get(topic, (0, GENESIS)))
 
 
 async def check(history: History, databases: Databases, topics: Topics) -> list[str]:
@@ -152,7 +162,9 @@ async def check(history: History, databases: Databases, topics: Topics) -> list[
     for seen in await databases.seen(history.written()):
         calls = [call for call in history.calls if call.key == seen.key]
         found += [f"{seen.key}: {fault}" for fault in _faults(seen, calls, history)]
-        found += [f"{seen.key}: {one}" for one in topics.missing([*seen.events, *seen.answers])]
+        for topic, events in (("telar.shelf", seen.events), ("telar.reader", seen.answers)):
+            wrong = topics.differing(topic, seen.key, events)
+            found += [f"{seen.key}: {one}" for one in wrong]
         lent[calls[0].shelf] += sum(number for kind, number in _told(seen.events) if kind == "loan")
     for shelf, kept in (await databases.lent(list(lent))).items():
         if kept != lent[shelf]:
@@ -170,6 +182,7 @@ def _faults(seen: Seen, calls: list[Call], history: History) -> Iterable[str]:
         places = [event["sequence"] for event in events]
         if places != list(range(1, len(places) + 1)):
             yield f"{name}: numbered {places}"
+        yield from (f"{name}: {fault}" for fault in _broken(events))
     everywhere = {
         "ledger": ([number for kind, number in told if kind == "loan"], seen.ledger),
         "card": (in_order, seen.card),
@@ -179,9 +192,27 @@ def _faults(seen: Seen, calls: list[Call], history: History) -> Iterable[str]:
     for name, (expected, there) in everywhere.items():
         if there != expected:
             yield f"{name} has {there}, published {expected}"
+    ends = {"shelf": _end(seen.events), "reader": _end(seen.answers)}
     for name, position in seen.positions.items():
-        if position != len(numbers):
-            yield f"{name} {position} of {len(numbers)}"
+        published = ends["shelf" if name in ("shelf gave", "reader applied") else "reader"]
+        if position.number != len(numbers):
+            yield f"{name} {position.number} of {len(numbers)}"
+        elif position != published:
+            yield f"{name} {position.number}, and it is another event"
+
+
+def _end(events: Sequence[Document]) -> Place:
+    """Where a stream ends."""
+    return Place(len(events), digest(events[-1]) if events else GENESIS)
+
+
+def _broken(events: Sequence[Document]) -> Iterable[str]:
+    """Events that do not name the one before them by its hash."""
+    before = GENESIS
+    for event in events:
+        if event["previous"] != before:
+            yield f"the chain breaks at {event['sequence']}"
+        before = digest(event)
 
 
 def _told(events: list[Document]) -> list[tuple[str, int]]:

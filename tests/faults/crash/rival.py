@@ -8,15 +8,18 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from tests.faults.crash.checker import Databases
+from tests.faults.crash.history import History
 
 TIMES = 6
 HELD, PAUSE = 0.15, 0.03
 """Seconds: so long that a group is tried more than once, and that others come to wait with it."""
 
 
-async def contend(databases: Databases, shelf: str, keys: Sequence[str]) -> None:
+async def contend(databases: Databases, history: History, shelf: str, keys: Sequence[str]) -> None:
     """Be first on these documents, again and again; nothing of their content changes."""
     for _ in range(TIMES):
+        if history.is_over:
+            return
         await asyncio.gather(
             _hold(databases.shelf["shelves"], [shelf]), _hold(databases.reader["cards"], keys)
         )
