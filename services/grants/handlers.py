@@ -31,6 +31,7 @@ from shared.events.grants import (
     GrantApproved,
     PaymentConfirmed,
     PaymentFailed,
+    TrancheResumed,
 )
 from shared.events.training import CertificateIssued, CompletionRevoked
 from shared.model import Do, Handlers, Require, Step
@@ -146,6 +147,11 @@ def credit_new(event: dossiers.CourseCertified) -> list[Step]:
 def discredit(event: dossiers.CourseUncertified) -> list[Step]:
     lost = tranches.Uncredit(course_id=event.course_id)
     return [Do(AWARDS, award_id, lost) for award_id in event.award_ids]
+
+
+@handlers.on(TrancheResumed)
+def need_her_enrolment(event: TrancheResumed) -> list[Step]:
+    return [Require(DOSSIERS, event.person_id, dossiers.may_resume)]
 
 
 @handlers.on(tranches.PaymentOrdered)

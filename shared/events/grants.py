@@ -201,6 +201,15 @@ class TrancheHeld(Event, type="telar.grants.tranche-held.v1", key="person_id"):
     reason_code: Code
 
 
+class TrancheResumed(Event, type="telar.grants.tranche-resumed.v1", key="person_id"):
+    """A hold was lifted: the part is ready at once, or waits for its condition again."""
+
+    person_id: Id
+    award_id: Id
+    tranche: PositiveCount
+    amount: PositiveCentavos
+
+
 class PaymentSent(Event, type="telar.grants.payment-sent.v1", key="person_id"):
     """The treasury ordered the payment of a tranche."""
 

@@ -5,8 +5,9 @@ Its pool holds the money or gives it a rank; when she accepts, its tranches come
 
 from datetime import datetime
 
-from services.grants.domain import offers, tranches
+from services.grants.domain import holds, offers, tranches
 from services.grants.domain.award_facts import ApprovalSigned, AwardStopped, ProposalKept
+from services.grants.domain.holds import Hold, HoldCommand, Resume
 from services.grants.domain.offers import (
     Accept,
     Cancel,
@@ -29,7 +30,7 @@ from services.grants.domain.tranches import (
     TrancheState,
     Uncredit,
 )
-from shared.events.grants import AwardProposed, GrantApproved
+from shared.events.grants import AwardProposed, GrantApproved, TrancheResumed
 from shared.model import Aggregate, Command, Context, Event, Forbidden, Refused, Tick, Unknown
 
 
@@ -48,7 +49,7 @@ class Approve(Command):
     """A second person agrees."""
 
 
-AwardCommand = Propose | Approve | OfferCommand | TrancheCommand
+AwardCommand = Propose | Approve | OfferCommand | TrancheCommand | HoldCommand
 
 
 def decide(award: Award | None, command: AwardCommand, now: Context) -> list[Event]:
@@ -65,8 +66,10 @@ def decide(award: Award | None, command: AwardCommand, now: Context) -> list[Eve
             return _approve(award, now)
         case Award(), Grant() | Queue() | Accept() | Cancel() | Retract() | Tick():
             return offers.decide_offer(award, command, now)
-        case Award(), Pay() | ReturnMoney() if award.status != "accepted":
+        case Award(), Pay() | ReturnMoney() | Hold() | Resume() if award.status != "accepted":
             raise Refused("award-not-accepted")
+        case Award(), Hold() | Resume():
+            return holds.decide_hold(award, command, now)
         case Award(status="accepted"), Pay() | ReturnMoney() | Credit() | Uncredit():
             return tranches.decide_tranches(award, command, now)
         case Award(status="accepted"), MarkPaid() | MarkFailed():
@@ -112,7 +115,7 @@ def evolve(award: Award | None, event: Event) -> Award | None:
     if award is None:
         return None
     if (changed := tranches.changes(event)) is not None:
-        return _with_tranche(award, *changed)
+        award = _with_tranche(award, *changed)
     return award.model_copy(update=_changes(event) or offers.changes(event))
 
 
@@ -145,6 +148,8 @@ def _changes(event: Event) -> dict[str, object]:
             return {"approved_by": event.approved_by, "status": "approved"}
         case AwardStopped():
             return {"stopped": True}
+        case TrancheResumed():  # only who is enrolled again has it
+            return {"stopped": False}
     return {}
 
 

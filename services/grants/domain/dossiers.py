@@ -120,6 +120,12 @@ def is_enrolled(dossier: Dossier | None, _now: Context) -> None:
         raise Refused("application-needs-enrolment")
 
 
+def may_resume(dossier: Dossier | None, _now: Context) -> None:
+    """A guard: what was held goes on only for an enrolled woman."""
+    if dossier is None or not dossier.enrolments:
+        raise Refused("tranche-needs-enrolment")
+
+
 def decide(dossier: Dossier | None, command: OfHer, now: Context) -> list[Event]:
     if isinstance(command, HoldApplication):
         is_enrolled(dossier, now)

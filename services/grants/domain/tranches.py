@@ -1,14 +1,15 @@
 """The tranches of an accepted award: what each waits for, and how far its payment came.
 
 A tranche may wait for the certificate of a course. Until it is paid, losing that certificate or
-leaving the programme holds it; one that was paid is only marked, for a person to look at.
+leaving the programme holds it, and so do people (`holds`); one that was paid is only marked, for
+a person to look at.
 """
 
 from typing import Any, Literal
 
 from services.grants.domain.rounds import Part
 from services.grants.domain.separation import bar
-from shared.events.grants import TrancheHeld, TrancheReady
+from shared.events.grants import TrancheHeld, TrancheReady, TrancheResumed
 from shared.model import Command, Context, Event, Forbidden, Frozen, Refused, Unknown
 from shared.types import Count, Flag, Id, PositiveCentavos, PositiveCount
 
@@ -16,7 +17,18 @@ TrancheStatus = Literal["planned", "ready", "held", "sent", "paid", "returned"]
 
 TrancheState = TrancheStatus | Literal["questioned"]
 
-HoldReason = Literal["completion-revoked", "enrolment-withdrawn"]
+DeskReason = Literal[
+    "account-unusable",
+    "condition-overdue",
+    "course-not-given",
+    "documents-in-doubt",
+    "requirement-in-doubt",
+]
+"""Why staff stop what was not sent yet."""
+
+OwnReason = Literal["renounced"]
+
+HoldReason = DeskReason | OwnReason | Literal["completion-revoked", "enrolment-withdrawn"]
 
 
 class Tranche(Part):
@@ -33,6 +45,12 @@ class Tranche(Part):
         """By which it is found; `questioned`: paid, and its certificate did not stand."""
         lost = self.status == "paid" and not self.met
         return {self.status, "questioned"} if lost else {self.status}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is ready, or will be with its certificate alone."""
+        revoked = self.status == "held" and self.hold == "completion-revoked"
+        return self.status in ("planned", "ready") or revoked
 
 
 class Payable(Frozen):
@@ -136,9 +154,9 @@ def decide_tranches(award: Payable, command: TrancheCommand, now: Context) -> li
             lost = [t for t in award.tranches if t.met and t.course_id == command.course_id]
             return [event for tranche in lost for event in _uncredit(award, tranche)]
         case Pay():
-            return _pay(award, _tranche(award, command.tranche), now)
+            return _pay(award, find(award, command.tranche), now)
         case ReturnMoney():
-            return _return(award, _tranche(award, command.tranche))
+            return _return(award, find(award, command.tranche))
         case MarkPaid() | MarkFailed():
             _third_person(award, now)  # who says what the bank did: in the intent of the payment
             sent = [t for t in award.tranches if t.status == "sent"]
@@ -168,16 +186,31 @@ def held(award: Payable, tranche: Tranche, reason: HoldReason) -> TrancheHeld:
 
 
 def hold_unpaid(award: Payable) -> list[Event]:
-    """She left the programme: nothing that is not on its way to her is paid any more."""
-    waiting = [t for t in award.tranches if t.status in ("planned", "ready", "held")]
+    """She left the programme: nothing that is not on its way to her is paid any more.
+
+    What a person has stopped keeps its reason.
+    """
+    waiting = [tranche for tranche in award.tranches if tranche.goes_on]
     return [held(award, tranche, "enrolment-withdrawn") for tranche in waiting]
+
+
+def find(award: Payable, number: int) -> Tranche:
+    """The tranche of this number."""
+    found = [tranche for tranche in award.tranches if tranche.number == number]
+    if not found:
+        raise Unknown("tranche-unknown")
+    return found[0]
+
+
+def ended(tranche: Tranche) -> Refused:
+    """Why nothing happens any more to one that was paid or returned."""
+    paid = tranche.status == "paid"
+    return Refused("tranche-already-paid" if paid else "tranche-money-returned")
 
 
 def _credit(award: Payable, tranche: Tranche) -> list[Event]:
     met = ConditionMet(tranche=tranche.number)
-    revoked = tranche.status == "held" and tranche.hold == "completion-revoked"
-    waits = tranche.status == "planned" or revoked  # money that went back stays back
-    return [met, ready(award, tranche)] if waits else [met]
+    return [met, ready(award, tranche)] if tranche.goes_on else [met]
 
 
 def _uncredit(award: Payable, tranche: Tranche) -> list[Event]:
@@ -185,13 +218,6 @@ def _uncredit(award: Payable, tranche: Tranche) -> list[Event]:
     if tranche.status == "ready":
         return [unmet, held(award, tranche, "completion-revoked")]
     return [unmet]
-
-
-def _tranche(award: Payable, number: int) -> Tranche:
-    found = [tranche for tranche in award.tranches if tranche.number == number]
-    if not found:
-        raise Unknown("tranche-unknown")
-    return found[0]
 
 
 def _pay(award: Payable, tranche: Tranche, now: Context) -> list[Event]:
@@ -203,10 +229,8 @@ def _pay(award: Payable, tranche: Tranche, now: Context) -> list[Event]:
             raise Refused("tranche-not-ready")
         case "held":
             raise Refused("tranche-on-hold")
-        case "paid":
-            raise Refused("tranche-already-paid")
-        case "returned":
-            raise Refused("tranche-money-returned")
+        case "paid" | "returned":
+            raise ended(tranche)
     ordered = PaymentOrdered(
         payment_id=f"{award.id}:{tranche.number}:{tranche.attempts + 1}",
         award_id=award.id,
@@ -255,6 +279,8 @@ def changes(event: Event) -> tuple[int, dict[str, object]] | None:
             return event.tranche, {"status": "ready", "hold": None}
         case TrancheHeld():
             return event.tranche, {"status": "held", "hold": event.reason_code}
+        case TrancheResumed():
+            return event.tranche, {"status": "planned", "hold": None}
         case PaymentOrdered():
             attempts = int(event.payment_id.rpartition(":")[2])
             ordered = {"payment_id": event.payment_id, "attempts": attempts}

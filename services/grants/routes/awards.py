@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import Path
 
 from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.holds import Hold, Resume
 from services.grants.domain.offers import Accept, AwardStatus, Cancel, CancelReason
-from services.grants.domain.tranches import Pay, ReturnMoney, Tranche, TrancheState
+from services.grants.domain.tranches import DeskReason, Pay, ReturnMoney, Tranche, TrancheState
 from services.grants.routes.policies import STAFF
 from services.grants.store import filled
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
@@ -23,6 +24,12 @@ class Cancellation(Frozen):
     """Why staff take the award back."""
 
     reason_code: CancelReason
+
+
+class Holding(Frozen):
+    """Why staff stop a part of the award."""
+
+    reason_code: DeskReason
 
 
 class AwardView(Frozen):
@@ -65,6 +72,30 @@ async def cancel_award(award_id: Id, body: Cancellation, intent: Intent) -> Repl
 @router.post("/awards/{award_id}/tranches/{tranche}/payment", policy=Role("treasurer"))
 async def pay_tranche(award_id: Id, tranche: Number, intent: Intent) -> Reply[AwardView]:
     return await intent.run(Do(AWARDS, award_id, Pay(tranche=int(tranche))), reply=AwardView.of)
+
+
+@router.post(
+    "/awards/{award_id}/tranches/{tranche}/renunciation",
+    policy=Owner(AWARDS, "person_id", "award_id"),
+)
+async def renounce_tranche(award_id: Id, tranche: Number, intent: Intent) -> Reply[AwardView]:
+    hold = Hold(tranche=int(tranche), reason_code="renounced")
+    return await intent.run(Do(AWARDS, award_id, hold), reply=AwardView.of)
+
+
+@router.post("/awards/{award_id}/tranches/{tranche}/hold", policy=Role("approver"))
+async def hold_tranche(
+    award_id: Id, tranche: Number, body: Holding, intent: Intent
+) -> Reply[AwardView]:
+    hold = Hold(tranche=int(tranche), reason_code=body.reason_code)
+    return await intent.run(Do(AWARDS, award_id, hold), reply=AwardView.of)
+
+
+@router.post("/awards/{award_id}/tranches/{tranche}/resumption", policy=Role("approver"))
+async def resume_tranche(award_id: Id, tranche: Number, intent: Intent) -> Reply[AwardView]:
+    """Ready again, or waiting for its certificate; only for who is enrolled."""
+    resume = Resume(tranche=int(tranche))
+    return await intent.run(Do(AWARDS, award_id, resume), reply=AwardView.of)
 
 
 @router.post("/awards/{award_id}/tranches/{tranche}/return", policy=Role("approver"))

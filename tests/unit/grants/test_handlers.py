@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.grants.domain.applications import APPLICATIONS, Nominate, Withdraw
 from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.holds import Hold, Resume
 from services.grants.domain.offers import Accept, Cancel
 from services.grants.domain.payments import PAYMENTS, Confirm, Fail, Payment
 from services.grants.domain.pools import POOLS, Increase, Reduce
@@ -249,7 +250,8 @@ def test_money_that_she_leaves_behind_twice_reaches_the_next_in_line() -> None:
 
 def step(kind: str, who: str, amount: int) -> list[Step]:
     id_ = award_of(who)
-    payment_id = f"{id_}:{amount % 2 + 1}:{amount // 2 % 2 + 1}"
+    part = amount % 2 + 1
+    payment_id = f"{id_}:{part}:{amount // 2 % 2 + 1}"
     steps: dict[str, Step] = {
         "apply": apply(who, 10_000 + amount),
         "withdraw": Do(APPLICATIONS, id_, Withdraw()),
@@ -257,10 +259,13 @@ def step(kind: str, who: str, amount: int) -> list[Step]:
         "approve": Do(AWARDS, id_, Approve()),
         "accept": Do(AWARDS, id_, Accept()),
         "cancel": Do(AWARDS, id_, Cancel(reason_code="documents-false")),
-        "return": Do(AWARDS, id_, ReturnMoney(tranche=amount % 2 + 1)),
+        "return": Do(AWARDS, id_, ReturnMoney(tranche=part)),
+        "hold": Do(AWARDS, id_, Hold(tranche=part, reason_code="documents-in-doubt")),
+        "renounce": Do(AWARDS, id_, Hold(tranche=part, reason_code="renounced")),
+        "resume": Do(AWARDS, id_, Resume(tranche=part)),
         "confirm": Do(PAYMENTS, payment_id, Confirm()),
         "fail": Do(PAYMENTS, payment_id, Fail(reason_code="account-closed")),
-        "pay": Do(AWARDS, id_, Pay(tranche=amount % 2 + 1)),
+        "pay": Do(AWARDS, id_, Pay(tranche=part)),
         "increase": Do(POOLS, "pool-1", Increase(amount=amount)),
         "reduce": Do(POOLS, "pool-1", Reduce(amount=amount)),
     }
@@ -275,7 +280,8 @@ FACTS: dict[str, Any] = {
     "enrol": enrolled,
 }
 PATH = ("apply", "propose", "approve", "accept", "pay", "confirm")
-KINDS = (*PATH, *PATH, "withdraw", "cancel", "return", "fail", "increase", "reduce")
+HOLDS = ("hold", "renounce", "resume", "return")
+KINDS = (*PATH, *PATH, *HOLDS, "withdraw", "cancel", "fail", "increase", "reduce")
 ACTIONS = st.tuples(
     st.sampled_from((*KINDS, *FACTS, "tick")),
     st.sampled_from(["ana-0", "ana-1", "ana-2"]),

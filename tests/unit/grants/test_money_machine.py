@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from services.grants.domain.applications import APPLICATIONS, Nominate
 from services.grants.domain.awards import AWARDS, Approve, Cancel
+from services.grants.domain.holds import Hold
 from services.grants.domain.offers import Accept
 from services.grants.domain.payments import PAYMENTS, Confirm, Fail
 from services.grants.domain.pools import POOLS, Increase, OpenPool, Reduce
@@ -189,12 +190,14 @@ class Money(RuleBasedStateMachine):
     @rule(who=WHO)
     def give_back(self, who: str) -> None:
         paper = self.paper(who, "accepted")
-        if paper is None or paper.parts[2] not in ("planned", "ready", "held"):
+        if paper is None or paper.parts[2] not in ("planned", "ready"):
             return
-        if not self.do(Do(AWARDS, award_of(who), ReturnMoney(tranche=2))):
-            paper.parts[2] = "returned"
-            self.books.move(paper.part(2), "committed", "available")
-            self.books.serve(self.at)
+        renounce = Hold(tranche=2, reason_code="renounced")
+        assert self.do(Do(AWARDS, award_of(who), renounce), actor=who) == ""
+        assert self.do(Do(AWARDS, award_of(who), ReturnMoney(tranche=2))) == ""
+        paper.parts[2] = "returned"
+        self.books.move(paper.part(2), "committed", "available")
+        self.books.serve(self.at)
 
     @invariant()
     def the_books_agree(self) -> None:

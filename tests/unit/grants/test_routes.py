@@ -173,6 +173,27 @@ async def test_one_person_is_not_two_in_one_award(office: Office) -> None:
         assert (refused.status, refused.code) == (403, "payment-needs-third-person")
 
 
+async def test_she_renounces_and_the_desk_holds_resumes_and_gives_back(office: Office) -> None:
+    pool_id, round_id = await office.open_round()
+    await office.enrol("ana")
+    id_ = (await office.accept("ana", round_id)).body["id"]
+    ana, first, second = office.call_as("ana", "applicant"), "tranches/1", "tranches/2"
+    other = await office.call_as("eva", "applicant").post(f"/awards/{id_}/{second}/renunciation")
+    assert (other.status, other.code) == (404, "not-found")
+    renounced = await ana.post(f"/awards/{id_}/{second}/renunciation")
+    assert renounced.body["tranches"][1]["hold"] == "renounced"
+    assert (await office.approver.post(f"/awards/{id_}/{second}/return")).status == 200
+    assert await office.balances(pool_id) == [18_000, 0, 12_000, 0]
+    reason = {"reason_code": "account-unusable"}
+    held = await office.approver.post(f"/awards/{id_}/{first}/hold", reason)
+    assert held.body["tranches"][0]["hold"] == "account-unusable"
+    assert (await office.approver.post(f"/awards/{id_}/{first}/resumption")).status == 200
+    sent = await office.treasurer.post(f"/awards/{id_}/{first}/payment")
+    assert sent.body["tranches"][0]["status"] == "sent"
+    late = await office.approver.post(f"/awards/{id_}/{first}/hold", reason)
+    assert (late.status, late.code) == (409, "tranche-payment-sent")
+
+
 async def test_who_leaves_frees_the_money_for_the_next(office: Office) -> None:
     pool_id, round_id = await office.open_round()
     enrolment_id = await office.enrol("ana")
@@ -212,6 +233,8 @@ async def test_a_role_does_what_is_its_own(office: Office) -> None:
         await ana.get("/awards"),
         await ana.get("/tranches"),
         await ana.post("/awards/a/approval"),
+        await ana.post("/awards/a/tranches/1/hold", {"reason_code": "account-unusable"}),
+        await ana.post("/awards/a/tranches/1/resumption"),
         await office.reviewer.post("/awards/a/approval"),
         await office.approver.post(f"/pools/{pool_id}/increase", amount),
         await office.approver.post("/awards/a/tranches/1/payment"),
