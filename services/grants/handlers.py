@@ -126,6 +126,9 @@ def mark_awarded(event: AwardAccepted) -> list[Step]:
 
 @handlers.on(AwardCancelled, AwardOfferExpired)
 def close_application(event: AwardCancelled | AwardOfferExpired) -> list[Step]:
+    """A mistake of staff costs her nothing: the application waits again where it waited."""
+    if isinstance(event, AwardCancelled) and event.reason_code == "proposed-by-mistake":
+        return [_follow(event.award_id, "submitted")]
     return [_follow(event.award_id, "closed"), _release(event.person_id, event.award_id)]
 
 

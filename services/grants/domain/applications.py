@@ -13,11 +13,12 @@ from shared.types import Id, Moment, PositiveCentavos
 
 ApplicationStatus = Literal["submitted", "proposed", "awarded", "closed", "withdrawn"]
 
-AwardStep = Literal["proposed", "awarded", "closed"]
+AwardStep = Literal["submitted", "proposed", "awarded", "closed"]
+"""`submitted`: proposed by mistake, it waits again."""
 
 
 class Application(Frozen):
-    """What she asked for, and how far it came. `closed`: its award ended before she accepted.
+    """What she asked for, and how far it came. `closed`: its award came to nothing, for good.
 
     `helped_by`: who handed it in for her.
     """
@@ -53,7 +54,7 @@ class Nominate(Command):
 
 
 class Follow(Command):
-    """Her award was proposed, was accepted, or ended."""
+    """Her award was proposed, was accepted, ended, or should never have been proposed."""
 
     status: AwardStep
 

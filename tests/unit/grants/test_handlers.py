@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.grants.domain.applications import APPLICATIONS, Nominate, Withdraw
 from services.grants.domain.awards import AWARDS, Approve, Award
+from services.grants.domain.dossiers import DOSSIERS
 from services.grants.domain.holds import Hold, Resume
 from services.grants.domain.offers import Accept, Cancel
 from services.grants.domain.payments import PAYMENTS, Confirm, Fail, Payment
@@ -36,6 +37,8 @@ from tests.unit.grants.scenes import (
     revoked,
     withdrawn,
 )
+
+MISTAKE = Cancel(reason_code="proposed-by-mistake")
 
 
 def test_a_round_needs_its_pool() -> None:
@@ -115,6 +118,42 @@ def test_a_cancelled_head_of_the_line_lets_the_next_one_pass() -> None:
     done = world.run(Do(AWARDS, award_of("ana-1"), cancel))
     expected = ["ana-1 AwardCancelled", "pool FundsReserved", "ana-2 AwardPromoted"]
     assert names(done) == expected
+
+
+@pytest.mark.parametrize("money", [AMOUNT, 0])
+def test_what_was_proposed_by_mistake_is_proposed_again_with_the_money_taken_once(
+    money: int,
+) -> None:
+    world = office(1, money)
+    approved(world, "ana-0")
+    world.run(Do(AWARDS, award_of("ana-0"), MISTAKE))
+    assert buckets(world) == (money, 0, 0, 0)
+    assert pool(world).waiting == ()
+    assert world.get(APPLICATIONS, award_of("ana-0")).status == "submitted"
+    world.run(Do(APPLICATIONS, award_of("ana-0"), Nominate(amount=20_000)), actor="reviewer-1")
+    world.run(Do(AWARDS, award_of("ana-0"), Approve()), actor="approver-1")
+    world.run(Do(POOLS, "pool-1", Increase(amount=20_000)))
+    world.run(Do(AWARDS, award_of("ana-0"), Accept()), actor="ana-0")
+    assert buckets(world) == (money, 0, 20_000, 0)
+
+
+def test_whose_award_was_a_mistake_may_withdraw_and_leaves_with_her_application() -> None:
+    world = office(2, 2 * AMOUNT)
+    for who in ("ana-0", "ana-1"):
+        approved(world, who)
+        world.run(Do(AWARDS, award_of(who), MISTAKE))
+    withdrew = world.run(Do(APPLICATIONS, award_of("ana-0"), Withdraw()), actor="ana-0")
+    assert names(withdrew) == ["ana-0 ApplicationWithdrawn"]
+    assert names(world.consume(withdrawn("ana-1"))) == ["ana-1 ApplicationWithdrawn"]
+    assert world.get(DOSSIERS, "ana-0").applications == ()
+
+
+def test_an_award_that_was_cancelled_for_cause_closes_its_application() -> None:
+    world = office(1, AMOUNT)
+    approved(world, "ana-0")
+    world.run(Do(AWARDS, award_of("ana-0"), Cancel(reason_code="documents-false")))
+    assert world.get(APPLICATIONS, award_of("ana-0")).status == "closed"
+    assert world.get(DOSSIERS, "ana-0").applications == ()
 
 
 def test_a_certificate_before_the_award_counts_when_she_accepts() -> None:
@@ -259,6 +298,7 @@ def step(kind: str, who: str, amount: int) -> list[Step]:
         "approve": Do(AWARDS, id_, Approve()),
         "accept": Do(AWARDS, id_, Accept()),
         "cancel": Do(AWARDS, id_, Cancel(reason_code="documents-false")),
+        "mistake": Do(AWARDS, id_, MISTAKE),
         "return": Do(AWARDS, id_, ReturnMoney(tranche=part)),
         "hold": Do(AWARDS, id_, Hold(tranche=part, reason_code="documents-in-doubt")),
         "renounce": Do(AWARDS, id_, Hold(tranche=part, reason_code="renounced")),
@@ -281,7 +321,7 @@ FACTS: dict[str, Any] = {
 }
 PATH = ("apply", "propose", "approve", "accept", "pay", "confirm")
 HOLDS = ("hold", "renounce", "resume", "return")
-KINDS = (*PATH, *PATH, *HOLDS, "withdraw", "cancel", "fail", "increase", "reduce")
+KINDS = (*PATH, *PATH, *HOLDS, "withdraw", "cancel", "mistake", "fail", "increase", "reduce")
 ACTIONS = st.tuples(
     st.sampled_from((*KINDS, *FACTS, "tick")),
     st.sampled_from(["ana-0", "ana-1", "ana-2"]),

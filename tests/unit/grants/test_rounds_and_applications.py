@@ -174,6 +174,7 @@ def test_only_a_submitted_application_is_nominated(status: ApplicationStatus) ->
 def test_an_application_follows_its_award_until_it_was_withdrawn() -> None:
     APPLIED.when(Follow(status="proposed")).then(Followed(status="proposed"))
     stands("proposed").when(Follow(status="proposed")).then_nothing()
+    stands("proposed").when(Follow(status="submitted")).then(Followed(status="submitted"))
     stands("withdrawn").when(Follow(status="closed")).then_nothing()
     Spec(APPLICATIONS).when(Follow(status="closed")).then_nothing()
 
