@@ -35,7 +35,10 @@ from shared.model import Aggregate, Command, Context, Event, Forbidden, Refused,
 
 
 class Award(Offerable):
-    """Money for one woman: `offers` says how she gets it, `tranches` how it is paid to her."""
+    """Money for one woman: `offers` says how she gets it, `tranches` how it is paid to her.
+
+    `tranche_states`: by which it is found once she accepted.
+    """
 
     tranche_states: tuple[TrancheState, ...] = ()
 
@@ -116,7 +119,8 @@ def evolve(award: Award | None, event: Event) -> Award | None:
         return None
     if (changed := tranches.changes(event)) is not None:
         award = _with_tranche(award, *changed)
-    return award.model_copy(update=_changes(event) or offers.changes(event))
+    award = award.model_copy(update=_changes(event) or offers.changes(event))
+    return _to_be_found(award) if award.status == "accepted" else award
 
 
 def _proposed(event: ProposalKept) -> Award:
@@ -138,8 +142,12 @@ def _with_tranche(award: Award, number: int, update: dict[str, object]) -> Award
     parts = tuple(
         one.model_copy(update=update) if one.number == number else one for one in award.tranches
     )
-    states = sorted({state for one in parts for state in one.states})
-    return award.model_copy(update={"tranches": parts, "tranche_states": tuple(states)})
+    return award.model_copy(update={"tranches": parts})
+
+
+def _to_be_found(award: Award) -> Award:
+    states = sorted({state for one in award.tranches for state in one.states})
+    return award.model_copy(update={"tranche_states": tuple(states)})
 
 
 def _changes(event: Event) -> dict[str, object]:

@@ -161,6 +161,15 @@ def test_she_accepts_in_time_and_what_waits_for_nothing_is_ready() -> None:
     assert done.state.tranche_states == ("planned", "ready")
 
 
+def test_an_accepted_award_of_which_nothing_is_due_is_found_by_what_it_waits_for() -> None:
+    parts = tuple(part.model_copy(update={"course_id": "course-1"}) for part in TERMS.parts)
+    kept = ProposalKept(nomination=NOMINATION, terms=TERMS.model_copy(update={"parts": parts}))
+    offered = Spec(AWARDS).given(kept, AwardOffered(**IDS, amount=100, expires_at=LATE))
+    assert offered.state.tranche_states == ()
+    done = offered.when(Accept()).then(AwardAccepted(**IDS, amount=100), BOUND)
+    assert done.state.tranche_states == ("planned",)
+
+
 def test_an_offer_accepted_too_late_is_refused() -> None:
     OFFERED.when(Accept(), at=LATE).then_refused("award-offer-expired")
     EXPIRED.when(Accept()).then_refused("award-offer-expired")

@@ -131,6 +131,7 @@ async def test_every_desk_finds_what_waits_for_it(office: Office) -> None:
     assert await listed("/applications", round_id=round_id, status="awarded") == ["ana"]
     assert await listed(f"/pools/{pool_id}/wait-list") == ["eva"]
     assert await listed("/tranches") == ["ana"]
+    assert await listed("/tranches", state="planned") == ["ana"]
     assert await listed("/tranches", state="held") == []
     assert await listed("/awards", status="accepted", round_id=round_id) == ["ana"]
     await office.treasurer.post(f"/awards/{award_id}/tranches/1/payment")
