@@ -38,9 +38,13 @@ class Waiting(Frozen):
 
 
 class Pool(Frozen):
-    """What is available, reserved, committed and disbursed, and who waits."""
+    """What is available, reserved, committed and disbursed, and who waits.
+
+    `opening`: what it began with; not known of those that are older than the field.
+    """
 
     id: Id
+    opening: Centavos | None = None
     balances: Balances
     waiting: tuple[Waiting, ...] = ()
     last_rank: int = 0
@@ -132,7 +136,9 @@ def decide(pool: Pool | None, command: PoolCommand, now: Context) -> list[Event]
             return [PoolOpened(pool_id=command.pool_id, amount=amount, balances=balances)]
         case None, _:
             raise Unknown("pool-unknown")
-        case Pool(), OpenPool():
+        case Pool(), OpenPool(amount=amount):
+            if amount != pool.opening:
+                raise Refused("pool-exists")
             return []
         case Pool(), Increase() | Reduce():
             return _resize(pool, command, now)
@@ -217,7 +223,7 @@ def _evolved(pool: Pool, event: Event) -> Pool:
 
 def evolve(pool: Pool | None, event: Event) -> Pool | None:
     if isinstance(event, PoolOpened):
-        return Pool(id=event.pool_id, balances=event.balances)
+        return Pool(id=event.pool_id, opening=event.amount, balances=event.balances)
     return None if pool is None else _evolved(pool, event)
 
 

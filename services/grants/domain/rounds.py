@@ -102,11 +102,13 @@ def decide(a_round: Round | None, command: RoundCommand, _now: Context) -> list[
             return [RoundAnnounced(round_id=command.round_id, plan=command.plan)]
         case None, _:
             raise Unknown("round-unknown")
+        case Round(), Announce() if Round(id=a_round.id, **dict(command.plan)) == a_round:
+            return []
         case Round(), TellTerms():
             _in_limits(a_round, command.nomination.amount)
             terms = _terms(a_round, command.nomination.amount)
             return [TermsTold(nomination=command.nomination, terms=terms)]
-    return []
+    raise Refused("round-exists")
 
 
 def _check(plan: Plan) -> None:

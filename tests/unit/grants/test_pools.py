@@ -60,6 +60,15 @@ def test_a_pool_opens_with_its_money_available() -> None:
     OPEN.when(OpenPool(pool_id="pool-1", amount=100)).then_nothing()
 
 
+def test_a_pool_is_not_opened_again_with_other_money() -> None:
+    """Whatever came to it since; nor where it is too old to know what it began with."""
+    for spec in (OPEN, OPEN.when(Increase(amount=1)), HOLDING_60):
+        spec.when(OpenPool(pool_id="pool-1", amount=101)).then_refused("pool-exists")
+        spec.when(OpenPool(pool_id="pool-1", amount=100)).then_nothing()
+    before = Spec(POOLS, Pool(id="pool-1", balances=Balances(available=100)))
+    before.when(OpenPool(pool_id="pool-1", amount=100)).then_refused("pool-exists")
+
+
 @pytest.mark.parametrize("command", [Increase(amount=1), Reserve(award_id="a-1", amount=1), Tick()])
 def test_an_unknown_pool_has_no_money(command: PoolCommand) -> None:
     Spec(POOLS).when(command).then_refused("pool-unknown")

@@ -65,6 +65,8 @@ def test_a_round_is_announced_once() -> None:
     announce = Announce(round_id="round-1", plan=PLAN)
     done = Spec(ROUNDS).when(announce).then(RoundAnnounced(round_id="round-1", plan=PLAN))
     done.when(announce).then_nothing()
+    other = PLAN.model_copy(update={"max_amount": 90_001})
+    done.when(Announce(round_id="round-1", plan=other)).then_refused("round-exists")
 
 
 def test_the_terms_split_the_amount_to_the_last_centavo() -> None:
