@@ -83,8 +83,18 @@ def close_enrolment(event: EnrolmentWithdrawn) -> list[Step]:
 
 @handlers.on(readiness.PlacesForsaken)
 def forsake_places(event: readiness.PlacesForsaken) -> list[Step]:
+    return [Do(PLACES, place_id, places.Forsake()) for place_id in event.place_ids]
+
+
+@handlers.on(places.Forsaken)
+def ask_whether_she_went(event: places.Forsaken) -> list[Step]:
+    return [Do(FAIRS, event.fair_id, fairs.Free(place_id=event.place_id))]
+
+
+@handlers.on(fairs.Freed)
+def free_what_is_to_come(event: fairs.Freed) -> list[Step]:
     left = places.Withdraw(reason_code="enrolment-withdrawn")
-    return [Do(PLACES, place_id, left) for place_id in event.place_ids]
+    return [Do(PLACES, event.place_id, left)]
 
 
 @handlers.on(CertificateIssued)

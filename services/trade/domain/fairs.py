@@ -2,7 +2,8 @@
 
 A place is held, kept for someone who was offered it, or free. While anyone waits none is free:
 whatever frees one offers it at once to the first in line. When the fair begins nobody waits any
-more, and no offer outlives that moment.
+more, and no offer outlives that moment: who has confirmed by then has been there, whatever comes
+later.
 """
 
 from datetime import datetime
@@ -87,6 +88,12 @@ class Leave(Command):
     place_id: Id
 
 
+class Free(Command):
+    """She left the programme: what she has not been to yet is to be given back."""
+
+    place_id: Id
+
+
 class Planned(Event):
     """The plan of a fair, kept with its publication."""
 
@@ -129,6 +136,12 @@ class Left(Event):
     place_id: Id
 
 
+class Freed(Event):
+    """She has not been there: this place, offer or wait is to be given back."""
+
+    place_id: Id
+
+
 class Undone(Event):
     """The fair was cancelled, or began while they waited: these places end."""
 
@@ -142,7 +155,7 @@ class UndoLeft(Event):
     at: Moment
 
 
-FairCommand = Publish | Cancel | Ask | Take | Settle | Leave | Tick
+FairCommand = Publish | Cancel | Ask | Take | Settle | Leave | Free | Tick
 
 
 def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]:
@@ -161,6 +174,8 @@ def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]
             return [Settled(place_id=one)]
         case Leave(place_id=place_id):
             return _leave(fair, place_id, now)
+        case Free(place_id=one) if _knows(fair, one) and not _went(fair, one, now):
+            return [Freed(place_id=one)]
         case Tick() if (at := due(fair)) and now.at >= at:
             return _undo(fair, now)
     return []
@@ -176,6 +191,8 @@ def _publish(command: Publish, now: Context) -> list[Event]:
 def _cancel(fair: Fair, now: Context) -> list[Event]:
     if fair.status == "cancelled":
         return []
+    if now.at >= fair.begins_at:
+        raise Refused("fair-started")
     plan = fair.model_dump(include=set(Plan.model_fields) - {"offer_seconds"})
     cancelled = FairCancelled(fair_id=fair.id, **plan)
     return [cancelled, *_undo(fair.model_copy(update={"status": "cancelled"}), now)]
@@ -200,7 +217,7 @@ def _ask(fair: Fair, command: Ask, now: Context) -> list[Event]:
 
 
 def _take(fair: Fair, place_id: str, now: Context) -> list[Event]:
-    if place_id in fair.taken or place_id in fair.waiting:
+    if _knows(fair, place_id):
         return []
     if len(fair.taken) < fair.places:
         return [_kept(fair, place_id, now)]
@@ -210,13 +227,24 @@ def _take(fair: Fair, place_id: str, now: Context) -> list[Event]:
 
 
 def _leave(fair: Fair, place_id: str, now: Context) -> list[Event]:
-    if place_id not in (*fair.taken, *fair.waiting):
+    if not _knows(fair, place_id):
         return []
+    if _went(fair, place_id, now):
+        raise Refused("fair-started")
     left = Left(place_id=place_id)
     is_open = fair.status == "published" and now.at < fair.begins_at
     if is_open and place_id in fair.taken and fair.waiting:
         return [left, _kept(fair, fair.waiting[0], now)]
     return [left]
+
+
+def _knows(fair: Fair, place_id: str) -> bool:
+    return place_id in fair.taken or place_id in fair.waiting
+
+
+def _went(fair: Fair, place_id: str, now: Context) -> bool:
+    is_on = fair.status == "published"  # who had a place of a cancelled one may leave at any time
+    return is_on and place_id in fair.confirmed and now.at >= fair.begins_at
 
 
 def _kept(fair: Fair, place_id: str, now: Context) -> SeatKept:

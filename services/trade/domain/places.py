@@ -68,6 +68,10 @@ class Withdraw(Command):
     reason_code: Code
 
 
+class Forsake(Command):
+    """She left the programme: the fair says whether there is anything to give back."""
+
+
 class Bind(Command):
     """The fair says what it requires of her."""
 
@@ -79,6 +83,13 @@ class Weigh(Command):
 
     requirement: Requirement
     met: Flag
+
+
+class Forsaken(Event):
+    """She left the programme while she had, or awaited, this place."""
+
+    place_id: Id
+    fair_id: Id
 
 
 class Bound(Event):
@@ -93,7 +104,7 @@ class Weighed(Event):
     unmet: tuple[Requirement, ...]
 
 
-PlaceCommand = Apply | Keep | Queue | Confirm | Withdraw | Bind | Weigh | Tick
+PlaceCommand = Apply | Keep | Queue | Confirm | Withdraw | Forsake | Bind | Weigh | Tick
 
 
 def decide(place: Place | None, command: PlaceCommand, now: Context) -> list[Event]:
@@ -120,6 +131,8 @@ def decide(place: Place | None, command: PlaceCommand, now: Context) -> list[Eve
             return []
         case Place(), Withdraw(reason_code=reason):
             return [PlaceWithdrawn(**_named(place), reason_code=reason)]
+        case Place(), Forsake():
+            return [Forsaken(place_id=place.id, fair_id=place.fair_id)]
         case Place(status="applied"), Bind(requirements=requirements):
             return [Bound(requirements=requirements)]
         case Place(), Weigh():

@@ -58,9 +58,9 @@ def revoked(person_id: str) -> CompletionRevoked:
     )
 
 
-def publish(fair_id: str = "fair-1", places: int = 2) -> Do:
+def publish(fair_id: str = "fair-1", places: int = 2, starts_on: date = PLAN.starts_on) -> Do:
     """The trade desk publishes a fair."""
-    plan = PLAN.model_copy(update={"places": places})
+    plan = PLAN.model_copy(update={"places": places, "starts_on": starts_on})
     return Do(FAIRS, fair_id, Publish(fair_id=fair_id, plan=plan))
 
 

@@ -12,6 +12,8 @@ from services.trade.domain.fairs import (
     Ask,
     Asked,
     Cancel,
+    Free,
+    Freed,
     Leave,
     Left,
     Planned,
@@ -116,6 +118,24 @@ def test_a_cancelled_fair_takes_nobody_and_promotes_nobody() -> None:
     cancelled = LINE.given(CANCELLED)
     cancelled.when(Ask(place_id="e", person_id="eva")).then_refused("fair-cancelled")
     cancelled.when(Leave(place_id="a")).then(Left(place_id="a"))
+
+
+def test_a_fair_that_has_begun_is_history() -> None:
+    went = FULL.given(Settled(place_id="a"))
+    went.when(Cancel(), at=BEGINS).then_refused("fair-started")
+    went.when(Leave(place_id="a"), at=BEGINS).then_refused("fair-started")
+    went.when(Free(place_id="a"), at=BEGINS).then_nothing()
+    went.when(Leave(place_id="a"), at=JUST_BEFORE).then(Left(place_id="a"))
+    went.when(Free(place_id="a"), at=JUST_BEFORE).then(Freed(place_id="a"))
+    went.when(Free(place_id="b"), at=BEGINS).then(Freed(place_id="b"))
+    went.when(Free(place_id="z")).then_nothing()
+
+
+def test_what_was_cancelled_in_time_is_undone_also_after_its_day() -> None:
+    cancelled = FULL.given(Settled(place_id="a"), CANCELLED)
+    cancelled.when(Cancel(), at=BEGINS).then_nothing()
+    cancelled.when(Leave(place_id="a"), at=BEGINS).then(Left(place_id="a"))
+    cancelled.when(Free(place_id="a"), at=BEGINS).then(Freed(place_id="a"))
 
 
 def test_a_large_fair_is_undone_page_by_page() -> None:

@@ -138,6 +138,19 @@ def test_a_withdrawn_enrolment_ends_her_places_in_every_fair() -> None:
     assert world.get(FAIRS, "fair-2").taken == ()
 
 
+def test_what_she_went_to_stays_hers_and_only_what_is_to_come_is_given_back() -> None:
+    world = applied(1, places=2)
+    world.run(confirm("ana-0"))
+    world.run(publish("fair-2", starts_on=PLAN.starts_on + timedelta(days=1)))
+    world.run(apply("ana-0", "fair-2"), at=PLAN.begins_at - timedelta(hours=1))
+    assert world.refused(leave("ana-0"), at=PLAN.begins_at) == "fair-started"
+    left = names(world.consume(withdrawn("ana-0"), PLAN.begins_at))
+    assert left == ["ana-0 ReadinessAssessed", "ana-0 PlaceWithdrawn"]
+    assert place(world, "ana-0").status == "confirmed"
+    assert fair(world).confirmed == (place_of("ana-0"),)
+    assert world.get(PLACES, place_of("ana-0", "fair-2")).reason_code == "enrolment-withdrawn"
+
+
 def test_a_revoked_completion_keeps_the_place_that_she_has() -> None:
     world = applied(1, places=1)
     assert names(world.consume(revoked("ana-0"))) == ["ana-0 ReadinessAssessed"]
