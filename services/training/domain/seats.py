@@ -57,7 +57,7 @@ DropReason = Literal[
 
 
 class Seat(Frozen):
-    """One woman in one cohort."""
+    """One woman in one cohort. `helped_by`: who asked for it in her name."""
 
     id: Id
     person_id: Id
@@ -68,6 +68,7 @@ class Seat(Frozen):
     expires_at: Moment | None = None
     reason_code: Code | None = None
     attendance: tuple[Attendance, ...] = ()
+    helped_by: Id | None = None
 
 
 class Request(Command):
@@ -117,6 +118,12 @@ class Void(Command):
     """Her completion was revoked."""
 
 
+class RequestHelped(Event):
+    """Somebody asked for the seat in her name."""
+
+    helped_by: Id
+
+
 class TermsKept(Event):
     """She now has or waits for a seat on these terms."""
 
@@ -135,7 +142,7 @@ SeatCommand = Request | Confirm | Queue | Promote | Accept | Drop | Record | Com
 def decide(seat: Seat | None, command: SeatCommand, now: Context) -> list[Event]:
     match seat, command:
         case None, Request():
-            return [SeatRequested(**dict(command))]
+            return _request(command, now)
         case None, _:
             raise Unknown("seat-unknown")
         case Seat(), Request() | Drop() | Accept():
@@ -154,12 +161,17 @@ def decide(seat: Seat | None, command: SeatCommand, now: Context) -> list[Event]
     return []
 
 
+def _request(command: Request, now: Context) -> list[Event]:
+    requested = SeatRequested(**dict(command))
+    return [requested, RequestHelped(helped_by=now.helper)] if now.helper else [requested]
+
+
 def _hers(seat: Seat, command: Request | Drop | Accept, now: Context) -> list[Event]:
     match seat, command:
         case Seat(status="completed" | "revoked"), _:
             raise Refused("seat-closed")
         case Seat(status="dropped" | "expired"), Request():
-            return [SeatRequested(**dict(command))]
+            return _request(command, now)
         case Seat(status="dropped" | "expired"), Drop():
             return []
         case Seat(), Drop():
@@ -174,8 +186,8 @@ def _hers(seat: Seat, command: Request | Drop | Accept, now: Context) -> list[Ev
 
 
 def _trainers(seat: Seat, command: Record | Complete | Void, now: Context) -> list[Event]:
-    if now.acts_for(seat.person_id) and not isinstance(command, Void):
-        raise Forbidden("own-seat")
+    if not isinstance(command, Void):
+        _bar(seat, now)
     match seat, command:
         case Seat(status="completed"), Void():
             return [SeatVoided()]
@@ -188,6 +200,13 @@ def _trainers(seat: Seat, command: Record | Complete | Void, now: Context) -> li
         case Seat(status="completed" | "revoked"), _:
             raise Refused("seat-closed")
     raise Refused("seat-not-confirmed")
+
+
+def _bar(seat: Seat, now: Context) -> None:
+    if now.acts_for(seat.person_id):
+        raise Forbidden("own-seat")
+    if now.actor == seat.helped_by:
+        raise Forbidden("helper-may-not-decide")
 
 
 def _record(seat: Seat, terms: Terms, new: Attendance) -> list[Event]:
@@ -227,6 +246,8 @@ def evolve(seat: Seat | None, event: Event) -> Seat | None:
 
 def _changes(seat: Seat, event: Event) -> dict[str, object]:
     match event:
+        case RequestHelped():
+            return {"helped_by": event.helped_by}
         case TermsKept():
             return {"terms": event.terms}
         case SeatConfirmed():

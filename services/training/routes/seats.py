@@ -62,9 +62,9 @@ class SeatView(Frozen):
 
     @classmethod
     def of(cls, seat: Seat) -> "SeatView":
-        """The seat without its rule, which `completion` explains."""
+        """The seat without its rule, which `completion` explains, and who helped."""
         course_id = seat.terms.course_id if seat.terms else None
-        return cls(course_id=course_id, **seat.model_dump(exclude={"terms"}))
+        return cls(course_id=course_id, **seat.model_dump(exclude={"terms", "helped_by"}))
 
 
 class CompletionView(Frozen):

@@ -145,6 +145,19 @@ async def leaves(caller: Caller, seat_id: str) -> list[str]:
     return [place.split("/")[1] for place in answer.headers["telar-position"].split(",")]
 
 
+async def test_who_asked_for_her_seat_records_no_session_of_it(school: School) -> None:
+    cohort_id = await school.open_cohort()
+    await school.enrol("ana")
+    helper = school.call_as("pia", "promoter", "ana")
+    await until(lambda: helper.post("/seats", {"cohort_id": cohort_id}), lambda a: a.status == 201)
+    mark, path = {"session": 1, "state": "present"}, f"/seats/ana:{cohort_id}/attendance"
+    refused = await school.call_as("pia", "trainer").post(path, mark)
+    assert (refused.status, refused.code) == (403, "helper-may-not-decide")
+    marked = await school.call_as("teo", "trainer").post(path, mark)
+    assert marked.status == 200
+    assert "helped_by" not in marked.body
+
+
 async def test_who_is_not_enrolled_gets_no_seat(school: School) -> None:
     cohort_id = await school.open_cohort()
     eva = school.call_as("eva", "applicant")

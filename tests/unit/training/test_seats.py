@@ -15,6 +15,7 @@ from services.training.domain.seats import (
     Queue,
     Record,
     Request,
+    RequestHelped,
     SeatVoided,
     TermsKept,
     Void,
@@ -147,6 +148,24 @@ def test_nobody_certifies_herself_nor_whom_she_acts_for(command: Command) -> Non
     done = CONFIRMED.when(command, actor="ana-0").then_refused("own-seat")
     assert isinstance(done.refusal, Forbidden)
     CONFIRMED.when(command, actor="pia", on_behalf_of="ana-0").then_refused("own-seat")
+
+
+@pytest.mark.parametrize("command", [Record(attendance=mark(2)), Complete()])
+def test_who_asked_for_the_seat_in_her_name_does_not_certify_her(command: Command) -> None:
+    helped = Spec(SEATS).when(REQUEST, actor="pia", on_behalf_of="ana-0")
+    helped.then(SeatRequested(**WHO), RequestHelped(helped_by="pia"))
+    seat = helped.given(KEPT, SeatConfirmed(**WHO), *(recorded(n) for n in (1, 3, 4, 5)))
+    refused = seat.when(command, actor="pia").then_refused("helper-may-not-decide")
+    assert isinstance(refused.refusal, Forbidden)
+    done = seat.when(Record(attendance=mark(2)), actor="teo").when(Complete(), actor="teo")
+    assert done.state.status == "completed"
+    done.when(Void(), actor="pia").then(SeatVoided())
+
+
+def test_a_helper_of_before_is_forgotten_when_she_asks_herself() -> None:
+    helped = Spec(SEATS).when(REQUEST, actor="pia", on_behalf_of="ana-0")
+    dropped = helped.given(SeatDropped(**WHO, reason_code="health"))
+    assert dropped.when(REQUEST, actor="ana-0").state.helped_by is None
 
 
 def test_enough_attendance_completes_the_course_by_the_rule_of_its_version() -> None:
