@@ -54,7 +54,10 @@ class Draft(Frozen):
 
 
 class Enrolment(Frozen):
-    """One woman in one call. `helped_by`: who submitted it for her."""
+    """One woman in one call. `helped_by`: who submitted it for her.
+
+    `reason_codes` are those of its latest change, `decision_codes` those of the decision.
+    """
 
     id: Id
     person_id: Id
@@ -66,6 +69,7 @@ class Enrolment(Frozen):
     evaluation: Evaluation | None = None
     decided_by: Id | None = None
     reason_codes: tuple[Code, ...] = ()
+    decision_codes: tuple[Code, ...] = ()
 
 
 class Begin(Command):
@@ -257,10 +261,10 @@ def evolve(enrolment: Enrolment | None, event: Event) -> Enrolment | None:
             call_id=event.call_id,
             draft=event.draft,
         )
-    return None if enrolment is None else enrolment.model_copy(update=_changes(event))
+    return None if enrolment is None else enrolment.model_copy(update=_changes(enrolment, event))
 
 
-def _changes(event: Event) -> dict[str, object]:
+def _changes(enrolment: Enrolment, event: Event) -> dict[str, object]:
     match event:
         case EnrolmentSubmitted():
             return {"status": "submitted"}
@@ -269,7 +273,8 @@ def _changes(event: Event) -> dict[str, object]:
         case AdviceKept():
             return {"status": "evaluated", "evaluation": event.evaluation}
         case DecisionKept():
-            return {"decided_by": event.decided_by, "reason_codes": event.reason_codes}
+            why = event.reason_codes
+            return {"decided_by": event.decided_by, "reason_codes": why, "decision_codes": why}
         case ApplicantEnrolled():
             return {"status": "enrolled"}
         case EnrolmentDeclined():
@@ -277,7 +282,9 @@ def _changes(event: Event) -> dict[str, object]:
         case DraftDiscarded():
             return {"status": "discarded", "reason_codes": (event.reason_code,)}
         case EnrolmentWithdrawn():
-            return {"status": "withdrawn", "reason_codes": (event.reason_code,)}
+            why = enrolment.reason_codes  # of the decision, also where nothing else kept them yet
+            gone = {"status": "withdrawn", "decision_codes": why}
+            return {**gone, "reason_codes": (event.reason_code,)}
     return {}
 
 

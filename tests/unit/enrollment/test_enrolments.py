@@ -157,6 +157,16 @@ def test_she_may_leave_until_she_was_declined(scene: Spec) -> None:
     DECLINED.when(LEAVE).then_refused("enrolment-declined")
 
 
+def test_why_she_was_taken_in_is_kept_when_she_leaves() -> None:
+    taken = DOUBTED.when(Enrol(reason_codes=("evidence-seen",)))
+    assert taken.state.reason_codes == taken.state.decision_codes == ("evidence-seen",)
+    before = taken.state.model_copy(update={"decision_codes": ()})  # as it was kept once
+    for state in (taken.state, before):
+        left = Spec(ENROLMENTS, state).when(LEAVE).state
+        assert (left.reason_codes, left.decision_codes) == (("no-time",), ("evidence-seen",))
+    assert EVALUATED.when(LEAVE).state.decision_codes == ()
+
+
 def test_a_submission_is_evaluated_in_its_own_intent_in_this_order() -> None:
     world = office()
     world.run(begin())
