@@ -48,7 +48,14 @@ def stand_in_line(event: fairs.Queued) -> list[Step]:
 
 @handlers.on(PlaceConfirmed)
 def settle_the_place(event: PlaceConfirmed) -> list[Step]:
-    return [Do(FAIRS, event.fair_id, fairs.Settle(place_id=event.place_id))]
+    settle = fairs.Settle(place_id=event.place_id, person_id=event.person_id)
+    return [Do(FAIRS, event.fair_id, settle)]
+
+
+@handlers.on(fairs.Settled)
+def book_the_day(event: fairs.Settled) -> list[Step]:
+    booked = readiness.Booked(place_id=event.place_id, day=event.starts_on)
+    return [Do(READINESS, event.person_id, readiness.BookDay(booked=booked))]
 
 
 @handlers.on(PlaceOfferExpired, PlaceWithdrawn)

@@ -80,6 +80,7 @@ class Settle(Command):
     """She confirmed: the place that was kept for her is hers."""
 
     place_id: Id
+    person_id: Id
 
 
 class Leave(Command):
@@ -118,9 +119,11 @@ class SeatKept(Event):
 
 
 class Settled(Event):
-    """A place that was offered is confirmed."""
+    """A place that was offered is confirmed: she is away from this day on."""
 
     place_id: Id
+    person_id: Id
+    starts_on: StoredDay
 
 
 class Queued(Event):
@@ -171,7 +174,7 @@ def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]
         case Take(place_id=place_id):
             return _take(fair, place_id, now)
         case Settle(place_id=one) if one in fair.taken and one not in fair.confirmed:
-            return [Settled(place_id=one)]
+            return [Settled(**dict(command), starts_on=fair.starts_on)]
         case Leave(place_id=place_id):
             return _leave(fair, place_id, now)
         case Free(place_id=one) if _knows(fair, one) and not _went(fair, one, now):

@@ -2,7 +2,7 @@
 
 from shared.events.trade import Leaf, ReadinessAssessed, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused
-from shared.types import Code, Id
+from shared.types import Code, Id, StoredDay, start_of
 
 MAX_PLACES = 50
 """Live places and waits of one woman: what her withdrawal gives back in one intent."""
@@ -15,12 +15,25 @@ class Lost(Frozen):
     reason_code: Code
 
 
+class Booked(Frozen):
+    """A place that she confirmed, and the day on which its fair begins."""
+
+    place_id: Id
+    day: StoredDay
+
+
 class Readiness(Frozen):
+    """What is known of her, her places and waits, and the days on which she is away.
+
+    A place that was confirmed before days were kept has none here: it keeps no other from her.
+    """
+
     id: Id
     enrolments: tuple[Id, ...] = ()
     certified: tuple[Id, ...] = ()
     lost: tuple[Lost, ...] = ()
     places: tuple[Id, ...] = ()
+    booked: tuple[Booked, ...] = ()
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -73,6 +86,12 @@ class ReleasePlace(Command):
     place_id: Id
 
 
+class BookDay(Command):
+    """She confirmed: on that day she is at no other fair."""
+
+    booked: Booked
+
+
 class EnrolmentOpened(Event):
     """One more enrolment is live."""
 
@@ -114,13 +133,20 @@ class PlaceReleased(Event):
     place_id: Id
 
 
+class DayBooked(Event):
+    """One more day is taken."""
+
+    booked: Booked
+
+
 class PlacesForsaken(Event):
     """No enrolment is live any more: these places are to be given back."""
 
     place_ids: tuple[Id, ...]
 
 
-ReadinessCommand = OpenEnrolment | CloseEnrolment | Certify | Uncertify | KeepPlace | ReleasePlace
+PlaceCommand = KeepPlace | ReleasePlace | BookDay
+ReadinessCommand = OpenEnrolment | CloseEnrolment | Certify | Uncertify | PlaceCommand
 
 
 def meets(readiness: Readiness | None, requirement: str) -> bool:
@@ -160,7 +186,7 @@ def decide(
         if not all(meets(readiness, one) for one in command.requirements):
             raise Refused("requirements-unmet")
         return [RequirementsMet(place_id=command.place_id, fair_id=command.fair_id)]
-    said = _change(readiness, command)
+    said = _change(readiness, command, now)
     after = readiness
     for event in said:
         after = evolve(after, event)
@@ -169,7 +195,7 @@ def decide(
     return said
 
 
-def _change(readiness: Readiness | None, command: ReadinessCommand) -> list[Event]:
+def _change(readiness: Readiness | None, command: ReadinessCommand, now: Context) -> list[Event]:
     match command:
         case OpenEnrolment(enrolment_id=enrolment_id):
             known = readiness is not None and enrolment_id in readiness.enrolments
@@ -178,7 +204,11 @@ def _change(readiness: Readiness | None, command: ReadinessCommand) -> list[Even
             known = readiness is not None and course_id in readiness.certified
             places = readiness.places if readiness else ()
             return [] if known else [CourseCertified(**dict(command), place_ids=places)]
-    return [] if readiness is None else _less(readiness, command)
+    if readiness is None:
+        return []
+    if isinstance(command, PlaceCommand):
+        return _place(readiness, command, now)
+    return _less(readiness, command)
 
 
 def _less(readiness: Readiness, command: ReadinessCommand) -> list[Event]:
@@ -190,13 +220,28 @@ def _less(readiness: Readiness, command: ReadinessCommand) -> list[Event]:
             return [closed, PlacesForsaken(place_ids=readiness.places)]
         case Uncertify(course_id=old) if old in readiness.certified:
             return [CourseUncertified(**dict(command), place_ids=readiness.places)]
+    return []
+
+
+def _place(readiness: Readiness, command: PlaceCommand, now: Context) -> list[Event]:
+    match command:
         case KeepPlace(place_id=new) if new not in readiness.places:
-            if len(readiness.places) >= MAX_PLACES:
-                raise Refused("places-too-many")
-            return [PlaceKept(place_id=new)]
+            return _keep(readiness, new, now)
         case ReleasePlace(place_id=old) if old in readiness.places:
             return [PlaceReleased(place_id=old)]
+        case BookDay(booked=new) if new not in readiness.booked:
+            if any(one.day == new.day for one in readiness.booked):
+                raise Refused("place-same-day")
+            return [DayBooked(booked=new)]
     return []
+
+
+def _keep(readiness: Readiness, new: Id, now: Context) -> list[Event]:
+    # Where she has been is not given back any more: it does not count, and need not be kept.
+    been = [one.place_id for one in readiness.booked if now.at >= start_of(one.day)]
+    if len(readiness.places) - len(been) >= MAX_PLACES:
+        raise Refused("places-too-many")
+    return [*(PlaceReleased(place_id=one) for one in been), PlaceKept(place_id=new)]
 
 
 def evolve(readiness: Readiness | None, event: Event) -> Readiness | None:
@@ -221,9 +266,12 @@ def _changes(readiness: Readiness, event: Event) -> dict[str, object]:
         case PlaceKept(place_id=new):
             return {"places": (*readiness.places, new)}
         case PlaceReleased(place_id=old):
-            return {"places": _without(readiness.places, old)}
+            booked = tuple(one for one in readiness.booked if one.place_id != old)
+            return {"places": _without(readiness.places, old), "booked": booked}
+        case DayBooked(booked=new):
+            return {"booked": (*readiness.booked, new)}
         case PlacesForsaken():
-            return {"places": ()}
+            return {"places": (), "booked": ()}
     return {}
 
 

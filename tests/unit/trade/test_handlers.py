@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,8 +34,8 @@ from tests.unit.trade.scenes import (
 LEAVE = Withdraw(reason_code="health")
 
 
-def confirm(person_id: str) -> Do:
-    return Do(PLACES, place_of(person_id), Confirm())
+def confirm(person_id: str, fair_id: str = "fair-1") -> Do:
+    return Do(PLACES, place_of(person_id, fair_id), Confirm())
 
 
 def leave(person_id: str) -> Do:
@@ -87,6 +88,27 @@ def test_a_confirmation_is_counted_by_the_fair() -> None:
     assert names(world.run(confirm("ana-0"))) == ["ana-0 PlaceConfirmed"]
     assert fair(world).confirmed == (place_of("ana-0"),)
     assert len(fair(world).taken) == 2
+
+
+def test_nobody_is_at_two_fairs_on_one_day() -> None:
+    world = applied(1, places=1)
+    world.run(publish("fair-2"), publish("fair-3", starts_on=PLAN.starts_on + timedelta(days=1)))
+    for fair_id in ("fair-2", "fair-3"):
+        world.run(apply("ana-0", fair_id))
+    world.run(confirm("ana-0"))
+    assert world.refused(confirm("ana-0", "fair-2")) == "place-same-day"
+    assert world.get(PLACES, place_of("ana-0", "fair-2")).status == "offered"
+    world.run(confirm("ana-0", "fair-3"))
+
+
+@pytest.mark.parametrize("end", [leave("ana-0"), Do(FAIRS, "fair-1", Cancel())])
+def test_a_place_that_ended_leaves_her_the_day(end: Do) -> None:
+    world = applied(1, places=1)
+    world.run(publish("fair-2"), apply("ana-0", "fair-2"))
+    world.run(confirm("ana-0"))
+    world.run(end)
+    world.run(confirm("ana-0", "fair-2"))
+    assert world.get(PLACES, place_of("ana-0", "fair-2")).status == "confirmed"
 
 
 def test_a_withdrawal_promotes_the_first_in_line_who_may_confirm() -> None:

@@ -1,15 +1,20 @@
 """Her readiness: which facts make it, and what a fair may ask of it."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from services.trade.domain.readiness import (
     MAX_PLACES,
     READINESS,
     AnswerFair,
+    BookDay,
+    Booked,
     Certify,
     CloseEnrolment,
     CourseCertified,
     CourseUncertified,
+    DayBooked,
     EnrolmentClosed,
     EnrolmentOpened,
     KeepPlace,
@@ -24,6 +29,7 @@ from services.trade.domain.readiness import (
 )
 from shared.events.trade import Leaf, ReadinessAssessed
 from shared.model import Command, Refused
+from shared.types import start_of
 from tests.support.spec import Spec, context
 
 OPEN = OpenEnrolment(person_id="ana", enrolment_id="ana:call-1")
@@ -47,6 +53,17 @@ def assessed(met: bool, enrolled: str, *courses: str) -> ReadinessAssessed:
         *(Leaf(code=c, result="met") for c in courses),
     )
     return ReadinessAssessed(person_id="ana", met=met, leaves=leaves)
+
+
+DAY = date(2026, 11, 18)
+
+
+def booked(place_id: str) -> Booked:
+    return Booked(place_id=place_id, day=DAY)
+
+
+def book(place_id: str) -> BookDay:
+    return BookDay(booked=booked(place_id))
 
 
 def answer(*requirements: str) -> AnswerFair:
@@ -127,6 +144,27 @@ def test_a_place_is_released_once_and_the_live_ones_are_limited() -> None:
     freed = kept.when(ReleasePlace(place_id="p-0")).then(PlaceReleased(place_id="p-0"))
     freed.when(ReleasePlace(place_id="p-0")).then_nothing()
     freed.when(KeepPlace(place_id="p-x")).then(PlaceKept(place_id="p-x"))
+
+
+def test_one_day_is_booked_once_and_free_again_with_its_place() -> None:
+    both = ENROLLED.given(PLACE, PlaceKept(place_id="ana:fair-2"))
+    one = both.when(book("ana:fair-1")).then(DayBooked(booked=booked("ana:fair-1")))
+    one.when(book("ana:fair-1")).then_nothing()
+    one.when(book("ana:fair-2")).then_refused("place-same-day")
+    one.when(ReleasePlace(place_id="ana:fair-1")).when(book("ana:fair-2")).then(
+        DayBooked(booked=booked("ana:fair-2"))
+    )
+    assert one.when(CLOSE).state.booked == ()
+
+
+def test_where_she_has_been_counts_no_more() -> None:
+    kept = ENROLLED.given(*(PlaceKept(place_id=f"p-{n}") for n in range(MAX_PLACES)))
+    went = kept.given(DayBooked(booked=booked("p-0")))
+    new, begins = KeepPlace(place_id="p-x"), start_of(DAY)
+    went.when(new, at=begins - timedelta(seconds=1)).then_refused("places-too-many")
+    after = went.when(new, at=begins)
+    after.then(PlaceReleased(place_id="p-0"), PlaceKept(place_id="p-x"))
+    assert (len(after.state.places), after.state.booked) == (MAX_PLACES, ())
 
 
 def test_a_fair_is_answered_when_all_that_it_requires_is_met() -> None:
