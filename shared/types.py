@@ -61,8 +61,9 @@ def start_of(day: date) -> datetime:
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9:_-]{0,119}$")]
 """An identifier: a UUID, or natural parts joined by a colon (`person:call`)."""
 
-PartId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9:_-]{0,39}$")]
-"""An id that becomes a part of another (`person:call`): with a subject before it, still an `Id`."""
+PartId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""An id that becomes the last part of another (`person:call`): with a subject before it, still an
+`Id`, and without a colon, which a subject may have: or two pairs could make the same one."""
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 """A stable code in kebab case: a reason, a kind, a competence."""

@@ -190,6 +190,14 @@ async def test_another_womans_seat_does_not_exist_for_her(school: School) -> Non
     assert [one["id"] for one in listed.body["items"]] == [seat.body["id"]]
 
 
+async def test_no_name_of_a_cohort_makes_another_womans_seat_hers(school: School) -> None:
+    cohort_id = await school.open_cohort()
+    await school.enrol("ana:1")
+    assert (await school.ask_seat("ana:1", cohort_id)).body["id"] == f"ana:1:{cohort_id}"
+    ana = school.call_as("ana", "applicant")
+    assert (await ana.post("/seats", {"cohort_id": f"1:{cohort_id}"})).status == 422
+
+
 async def test_no_version_tells_her_whether_another_womans_seat_is_there(school: School) -> None:
     cohort_id = await school.open_cohort()
     await school.enrol("ana")
