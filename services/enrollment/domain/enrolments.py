@@ -19,16 +19,7 @@ from shared.events.enrollment import (
     EnrolmentWithdrawn,
 )
 from shared.events.enrollment import Leaf as PublicLeaf
-from shared.model import (
-    Aggregate,
-    Command,
-    Context,
-    Event,
-    Forbidden,
-    Frozen,
-    Refused,
-    Unknown,
-)
+from shared.model import Aggregate, Command, Context, Event, Forbidden, Frozen, Refused, Unknown
 from shared.types import Code, Id, Moment
 
 Status = Literal[
@@ -70,6 +61,11 @@ class Enrolment(Frozen):
     decided_by: Id | None = None
     reason_codes: tuple[Code, ...] = ()
     decision_codes: tuple[Code, ...] = ()
+
+    @property
+    def is_private(self) -> bool:
+        """What she has not handed in is hers: nobody else knows of it."""
+        return self.status in ("draft", "discarded")
 
 
 class Begin(Command):
@@ -146,6 +142,12 @@ class DecisionKept(Event):
 EnrolmentCommand = Begin | Edit | Submit | Evaluate | Enrol | Decline | Withdraw
 
 
+def is_handed_in(enrolment: Enrolment | None, _now: Context) -> None:
+    """A guard: to the desk there is only what was handed in."""
+    if enrolment is None or enrolment.is_private:
+        raise Unknown("enrolment-unknown")
+
+
 def decide(enrolment: Enrolment | None, command: EnrolmentCommand, now: Context) -> list[Event]:
     match enrolment, command:
         case ((None | Enrolment(status="discarded")), Begin()):
@@ -214,6 +216,7 @@ def _evaluate(enrolment: Enrolment, facts: Facts) -> list[Event]:
 
 
 def _decide(enrolment: Enrolment, command: Enrol | Decline, now: Context) -> list[Event]:
+    is_handed_in(enrolment, now)
     if now.acts_for(enrolment.person_id):
         raise Forbidden("own-enrolment")
     if now.actor == enrolment.helped_by:

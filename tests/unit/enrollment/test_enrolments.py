@@ -141,9 +141,15 @@ def test_who_submits_her_own_enrolment_has_no_helper() -> None:
     assert DRAFT.when(Submit(), actor="ana").state.helped_by is None
 
 
-@pytest.mark.parametrize("scene", [DRAFT, DECLINED, WITHDRAWN, DISCARDED])
+@pytest.mark.parametrize("scene", [SUBMITTED, DECLINED, WITHDRAWN])
 def test_only_what_was_evaluated_is_decided(scene: Spec) -> None:
     scene.when(Enrol()).then_refused("enrolment-not-evaluated")
+
+
+@pytest.mark.parametrize("scene", [DRAFT, DISCARDED])
+@pytest.mark.parametrize("actor", ["officer-1", "ana"])
+def test_what_was_not_handed_in_is_unknown_to_who_decides(scene: Spec, actor: str) -> None:
+    scene.when(Enrol(), actor=actor).then_refused("enrolment-unknown")
 
 
 def test_a_decision_is_not_turned_around() -> None:

@@ -134,6 +134,24 @@ async def test_a_draft_is_hers_alone(call_as: Callers) -> None:
     assert (await call_as("ines", "intake").get("/enrolments", status="draft")).status == 422
 
 
+@pytest.mark.parametrize("is_discarded", [False, True])
+async def test_the_desk_cannot_find_out_that_she_has_a_draft(
+    call_as: Callers, is_discarded: bool
+) -> None:
+    call_id, ana = await published(call_as), call_as("ana", "applicant")
+    await ana.post("/persons", FACETS)
+    hers = f"/enrolments/{(await ana.post('/enrolments', {'call_id': call_id})).body['id']}"
+    if is_discarded:
+        await ana.post(f"{hers}/withdrawal", {"reason_code": "no-time"})
+    desk, advised = call_as("ines", "intake"), {"reason_codes": ["evidence-seen"]}
+    reasons = {"reason_codes": ["evidence-missing"]}
+    for path in (hers, f"/enrolments/eva:{call_id}"):
+        for match in (None, '"0"', '"1"', '"2"', '"9"'):
+            for act, body in (("admission", advised), ("refusal", reasons)):
+                answer = await desk.post(f"{path}/{act}", body, match=match)
+                assert (answer.status, answer.code) == (404, "enrolment-unknown"), (path, match)
+
+
 async def test_a_promoter_brings_in_a_woman_and_then_acts_for_her(call_as: Callers) -> None:
     call_id = await published(call_as)
     new = await call_as("pia", "promoter").post("/persons", FACETS)
