@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.enrollment.domain.facts import Facts, Inquiry, SizeClass
 from shared.events.enrollment import BusinessRegistered
-from shared.model import Aggregate, Command, Context, Event, Frozen, Unknown
+from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Unknown
 from shared.types import Flag, Id
 
 Sector = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,5}$")]
@@ -72,6 +72,10 @@ def decide(business: Business | None, command: Register | Consult, now: Context)
             return _register(command)
         case None, _:
             raise Unknown("business-unknown")
+        case Business(), Register():
+            if business != _told(command):
+                raise Refused("business-exists")
+            return []
         case Business(), Consult():
             told = Facts(
                 business_registered=True,
@@ -83,16 +87,20 @@ def decide(business: Business | None, command: Register | Consult, now: Context)
     return []
 
 
+def _told(command: Register) -> Business:
+    profile = dict(command.profile)
+    return Business(id=command.business_id, person_id=command.person_id, **profile)
+
+
 def _register(command: Register) -> list[Event]:
     profile = command.profile
-    business = Business(id=command.business_id, person_id=command.person_id, **dict(profile))
     public = BusinessRegistered(
         person_id=command.person_id,
         business_id=command.business_id,
         sector=profile.sector,
         size_class=profile.size_class,
     )
-    return [BusinessWritten(business=business), public]
+    return [BusinessWritten(business=_told(command)), public]
 
 
 def evolve(business: Business | None, event: Event) -> Business | None:

@@ -78,6 +78,10 @@ def decide(call: Call | None, command: CallCommand, now: Context) -> list[Event]
             return _publish(command.call_id, command.terms, now)
         case None, _:
             raise Unknown("call-unknown")
+        case Call(), Publish():
+            if call != Call(id=call.id, **dict(command.terms)):
+                raise Refused("call-exists")
+            return []
         case Call(status="published"), Close():
             return [_closed(call, now.at)]
         case Call(status="published"), Tick() if now.at >= call.closes_at:

@@ -50,6 +50,12 @@ def is_registered(person: Person | None, _now: Context) -> None:
         raise Unknown("person-unknown")
 
 
+def is_nobody(person: Person | None, _now: Context) -> None:
+    """A guard: an id that was made for a new woman is not that of one who came in before her."""
+    if person is not None:
+        raise Refused("key-used-before")
+
+
 def decide(person: Person | None, command: Register | Consult, now: Context) -> list[Event]:
     match person, command:
         case None, Register():

@@ -2,7 +2,14 @@
 
 from services.enrollment.domain.businesses import BUSINESSES, Business, Profile
 from services.enrollment.domain.businesses import Register as RegisterBusiness
-from services.enrollment.domain.persons import PERSONS, Facets, Person, Register, is_registered
+from services.enrollment.domain.persons import (
+    PERSONS,
+    Facets,
+    Person,
+    Register,
+    is_nobody,
+    is_registered,
+)
 from services.enrollment.routes.policies import HERS, INTAKE, STAFF
 from shared.chassis.http import Intent, Page, Paging, Query, Reply, Router
 from shared.chassis.policy import AnyOf, Owner, Self
@@ -36,8 +43,13 @@ async def register_person(body: Facets, intent: Intent) -> Reply[PersonView]:
     if body.municipality not in municipalities().names:
         raise Refused("municipality-unknown")
     person_id = _whose(intent)
+    is_new = person_id != intent.person_id
     register = Register(person_id=person_id, facets=body)
-    return await intent.run(Do(PERSONS, person_id, register), reply=PersonView.of)
+    return await intent.run(
+        *([Require(PERSONS, person_id, is_nobody)] if is_new else []),
+        Do(PERSONS, person_id, register),
+        reply=PersonView.of,
+    )
 
 
 def _whose(intent: Intent) -> Id:

@@ -163,7 +163,7 @@ FairCommand = Publish | Cancel | Ask | Take | Settle | Leave | Free | Tick
 
 def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]:
     if isinstance(command, Publish):
-        return [] if fair else _publish(command, now)
+        return _publish(fair, command, now)
     if fair is None:
         raise Unknown("fair-unknown")
     match command:
@@ -184,7 +184,11 @@ def decide(fair: Fair | None, command: FairCommand, now: Context) -> list[Event]
     return []
 
 
-def _publish(command: Publish, now: Context) -> list[Event]:
+def _publish(fair: Fair | None, command: Publish, now: Context) -> list[Event]:
+    if fair is not None:
+        if fair.status == "cancelled" or any(getattr(fair, n) != v for n, v in command.plan):
+            raise Refused("fair-exists")
+        return []
     if now.at >= command.plan.begins_at:
         raise Refused("fair-started")
     plan = command.plan.model_dump(exclude={"offer_seconds"})

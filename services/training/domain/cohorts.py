@@ -184,6 +184,8 @@ def decide(cohort: Cohort | None, command: CohortCommand, now: Context) -> list[
             raise Unknown("cohort-unknown")
         case Cohort(rule=None), Open():
             return [RuleKept(rule=command.rule), _opened(cohort)]
+        case Cohort(), PlanCohort(plan=plan) if any(getattr(cohort, n) != told for n, told in plan):
+            raise Refused("cohort-exists")
         case Cohort(), PlanCohort() | Open():
             return []
         case Cohort(rule=None), _:

@@ -28,6 +28,9 @@ def test_a_call_is_published_once_with_its_rules_and_its_clock() -> None:
     public = CallPublished(**WINDOW, closes_at=CLOSES)
     published = Spec(CALLS).when(PUBLISH).then(WRITTEN, public).then_due(CLOSES)
     published.when(PUBLISH).then_nothing()
+    other = TERMS.model_copy(update={"title": "Convocatoria 2027"})
+    published.when(Publish(call_id="call-1", terms=other)).then_refused("call-exists")
+    published.when(Close()).when(PUBLISH).then_refused("call-exists")
 
 
 def test_a_call_closes_by_its_clock() -> None:
@@ -102,6 +105,9 @@ def test_a_business_is_registered_once_and_who_owns_it_stays_here() -> None:
     )
     registered = Spec(BUSINESSES).when(register)
     registered.then(BusinessWritten(business=business), public).when(register).then_nothing()
+    other = PROFILE.model_copy(update={"sector": "312"})
+    again = businesses.Register(business_id="shop", person_id="ana", profile=other)
+    registered.when(again).then_refused("business-exists")
 
 
 @pytest.mark.parametrize("person_id", ["eva", "ana"])

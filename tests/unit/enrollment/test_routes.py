@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.enrollment.app import SERVICE
+from shared.chassis import replies
 from shared.chassis.memory.bus import MemoryBus
 from tests.support.app import running
 from tests.support.callers import Callers, TickingStore
@@ -166,6 +167,17 @@ async def test_a_promoter_brings_in_a_woman_and_then_acts_for_her(call_as: Calle
     admission = f"/enrolments/{begun.body['id']}/admission"
     decided = await call_as("pia", "intake").post(admission, {"reason_codes": ["site-visited"]})
     assert (decided.status, decided.code) == (403, "helper-may-not-decide")
+
+
+async def test_no_key_of_long_ago_shows_a_promoter_another_woman(tmp_path: Path) -> None:
+    store = TickingStore()
+    async with running(SERVICE, tmp_path, store, MemoryBus()) as service:
+        pia = Callers(service, tmp_path)("pia", "promoter")
+        first = await pia.post("/persons", FACETS, key="key-of-the-first")
+        assert (await pia.post("/persons", FACETS, key="key-of-the-first")).body == first.body
+        await store.forget([replies.COLLECTION])  # as it does after thirty days
+        again = await pia.post("/persons", FACETS, key="key-of-the-first")
+        assert (again.status, again.code) == (409, "key-used-before")
 
 
 @pytest.mark.parametrize(

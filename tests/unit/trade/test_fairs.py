@@ -68,6 +68,9 @@ LINE = FULL.given(Queued(place_id="c", rank=1), Queued(place_id="d", rank=2))
 def test_a_fair_is_published_once_without_its_offer_terms() -> None:
     published = Spec(FAIRS).when(PUBLISH).then(PLANNED, FairPublished(**PUBLIC))
     published.when(PUBLISH).then_nothing()
+    other = PLAN.model_copy(update={"country": "PE"})
+    published.when(Publish(fair_id="fair-1", plan=other)).then_refused("fair-exists")
+    published.when(Cancel()).when(PUBLISH).then_refused("fair-exists")
 
 
 def test_a_fair_that_nobody_published_is_unknown() -> None:

@@ -156,6 +156,11 @@ def test_a_cohort_that_has_begun_cannot_be_planned() -> None:
     FULL.when(plan, at=BEGINS).then_nothing()
 
 
+def test_another_plan_under_a_known_id_is_refused() -> None:
+    other = PLAN.model_copy(update={"capacity": PLAN.capacity + 1})
+    FULL.when(PlanCohort(cohort_id="cohort-1", plan=other)).then_refused("cohort-exists")
+
+
 def test_nobody_waits_for_a_cohort_that_has_begun_or_is_promoted_into_it() -> None:
     line = FULL.given(awaited("c", 1), awaited("d", 2))
     line.then_due(BEGINS).when(Tick(), at=JUST_BEFORE).then_nothing()
