@@ -59,9 +59,9 @@ class Front:
         if (page := self._page(request)) is not None:
             self._parts.limits.take(_address(scope))
             return await page(request)
-        path = request.path.removeprefix(PREFIX)
         self._admit(scope, request)
-        target = self._target(request.path, path, request.method)
+        path = _inside(request.path)
+        target = self._target(path, request.method)
         if target.service != OWN:
             scope["route"] = target
             return await self._parts.proxy.pass_on(target.service, path, request)
@@ -86,11 +86,18 @@ class Front:
         self._parts.limits.take(caller.subject)
         return caller
 
-    def _target(self, whole: str, path: str, method: str) -> Target:
-        methods = self._parts.table.find(path) if whole != path else {}
+    def _target(self, path: str, method: str) -> Target:
+        methods = self._parts.table.find(path)
         if not methods:
             raise Problem(404, "not-found")
         return _of_method(methods, method)
+
+
+def _inside(path: str) -> str:
+    """The path as the services know it: from the slash behind the prefix on."""
+    if not path.startswith(f"{PREFIX}/"):
+        raise Problem(404, "not-found")
+    return path.removeprefix(PREFIX)
 
 
 def _of_method(methods: Mapping[str, Found], method: str) -> Found:

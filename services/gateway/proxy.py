@@ -37,6 +37,9 @@ _ANSWERED = frozenset(
         b"www-authenticate",
     )
 )
+MAX_URL = 32 * 1024
+"""Bytes of a path with its query: 128 places of `after=` are the longest."""
+
 _MARGIN_MS = 100
 """A service is told to answer a little earlier: its own word is better than a 504."""
 
@@ -53,11 +56,14 @@ class Request:
 
     def __init__(self, scope: Any, receive: Receive) -> None:
         self.method: str = scope["method"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        # The blanks around what a header says are no part of it, and cannot be sent on.
+        self.headers = {name: value.strip(b" \t") for name, value in scope["headers"]}
         self.correlation: str = scope["telar.correlation"]
         self._receive = receive
-        self.path = plain_path(scope)
         asked: bytes = scope["query_string"]
+        if len(scope["raw_path"]) + len(asked) > MAX_URL:
+            raise Problem(414, "url-too-long")
+        self.path = plain_path(scope)
         if not asked.isascii():
             raise Problem(404, "not-found")
         self.query = f"?{asked.decode('ascii')}" if asked else ""

@@ -74,6 +74,8 @@ class Pool:
                 return await self._ask(call, seconds)
         except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout):
             raise Problem(504, "upstream-timeout", headers={"retry-after": "1"}) from None
+        except (httpx2.InvalidURL, httpx2.LocalProtocolError):  # nothing was sent
+            raise Problem(400, "body-malformed") from None
 
     async def _ask(self, call: Call, seconds: float) -> Answer:
         received = False  # whether a replica may have acted on it
@@ -109,7 +111,7 @@ class Pool:
         patience = {"connect": min(1.0, seconds), "pool": min(1.0, seconds)}
         request = httpx2.Request(
             call.method,
-            address + call.target,
+            _url(address, call.target),
             headers=call.headers,
             content=call.body,
             extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
@@ -138,6 +140,12 @@ class Pool:
     async def close(self) -> None:
         """Let go of every connection."""
         await self._transport.aclose()
+
+
+def _url(address: str, target: str) -> httpx2.URL:
+    """The caller's text as the path of this host, and never as a part of its name."""
+    url = httpx2.URL(address)
+    return url.copy_with(raw_path=url.raw_path.rstrip(b"/") + target.encode())
 
 
 def _transport(addresses: Sequence[str]) -> httpx2.AsyncBaseTransport:

@@ -7,7 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.unit.gateway.behind import NEVER, Gateway, fails, fresh, said
+from services.gateway.proxy import MAX_URL
+from services.gateway.upstreams import Call, Pool
+from shared.chassis.errors import Problem
+from tests.unit.gateway.behind import NEVER, Gateway, Replicas, fails, fresh, said
 
 ACCEPT = "/v1/awards/a1/acceptance"
 
@@ -83,6 +86,11 @@ async def test_a_problem_of_the_service_is_passed_on_as_it_is(gateway: Gateway):
         "/v1/awards/a%5Cacceptance",
         "/awards/a1",
         "/v1",
+        "/v1x/awards",
+        "/v10/awards",
+        "/v1@evil.example/awards",
+        "/v1@evil.example:8080/awards",
+        "/v1:8080/awards",
         "/v1/v1/awards",
         "/indicators/states",
         "/",
@@ -93,6 +101,33 @@ async def test_a_path_that_is_nobodys_is_not_found(gateway: Gateway, path: str):
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     assert answer.headers["content-type"] == "application/problem+json"
     assert gateway.replicas.asked == []
+
+
+@pytest.mark.parametrize("path", ["/v1/awards?limit=", "/v1/awards/"])
+async def test_an_address_that_is_too_long_is_refused(gateway: Gateway, path: str):
+    answer = await gateway.get(path + "1" * MAX_URL)
+    assert (answer.status_code, answer.json()["code"]) == (414, "url-too-long")
+    assert gateway.replicas.asked == []
+
+
+@pytest.mark.parametrize("target", ["@evil.example/awards", ":8080/awards", "/a\nb", "/a?\x7f"])
+async def test_nothing_that_is_asked_for_names_another_host(target: str):
+    replicas = Replicas()
+    call = Call("GET", target, [], b"", safe=True)
+    with pytest.raises(Problem, match="body-malformed"):
+        await Pool("grants", ["http://one:7401"], replicas).ask(call, 1.0)
+    assert replicas.asked == []
+
+
+async def test_what_cannot_be_said_to_a_service_is_refused(gateway: Gateway):
+    gateway.replicas.does["one"] = fails(httpx2.LocalProtocolError)
+    answer = await gateway.get("/v1/awards")
+    assert (answer.status_code, answer.json()["code"]) == (400, "body-malformed")
+
+
+async def test_blanks_around_what_a_header_says_are_no_part_of_it(gateway: Gateway):
+    await gateway.get("/v1/awards", if_none_match='"3" \t')
+    assert gateway.replicas.asked[0].headers["if-none-match"] == '"3"'
 
 
 async def test_another_method_is_told_which_are_allowed(gateway: Gateway):
