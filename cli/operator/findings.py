@@ -4,6 +4,8 @@ import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cli.operator.positions import Place
+
 LOG_WRONG = "log-wrong"
 FORK = "fork"
 BEHIND = "behind"
@@ -15,6 +17,8 @@ DEADLINES_DEAD = "deadlines-dead"
 SUM_WRONG = "sum-wrong"
 VIEW_DIFFERS = "view-differs"
 UNREACHABLE = "unreachable"
+
+_FORKS = "docs/runbooks/adopt.md#a-fork-at-a-consumer"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,33 +58,57 @@ def ahead(service: str, topic: str, key: str, position: int, head: int) -> Findi
     return Finding(AHEAD, topic, topic, key, detail, mend)
 
 
-def parked(service: str, one: dict[str, Any]) -> Finding:
-    """A key that waits for somebody."""
+def parked(service: str, one: dict[str, Any], there: Place | None = None) -> Finding:
+    """A key that waits for somebody; for a fork, where its publisher stands."""
     topic, key, why = one["topic"].removeprefix("telar."), one["key"], one["reason"]
     position = one["position"][0]
     detail = " ".join(word for word in (why, one["code"], f"after {position}") if word)
     if why == "gap":
         mend = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
     elif why == "fork":
-        mend = _end_of_fork(service, topic, key, one)
+        mend = _end_of_fork(service, topic, key, one, there)
     else:
         mend = f"telar parked retry {service} --topic {topic} {_key(key)}"
-    mend = _because(mend, f"parked in {service}: {why} after {position}")
-    return Finding(PARKED, service, topic, key, detail, mend)
+    why = f"parked in {service}: {why} after {position}"
+    return Finding(PARKED, service, topic, key, detail, _because(mend, why) if mend else _FORKS)
 
 
-def _end_of_fork(service: str, topic: str, key: str, one: dict[str, Any]) -> str:
-    """The other event is there, or only where the publisher says that its stream ends."""
+def _end_of_fork(
+    service: str, topic: str, key: str, one: dict[str, Any], there: Place | None
+) -> str:
+    """The other event is there, or only where the publisher says that its stream ends.
+
+    Empty where nobody can say here whether the event is the publisher's.
+    """
     (position, digest), other = one["position"], one["fork"]
     number = other["sequence"]
     adopt = f"telar adopt fork {service} --topic {topic} {_key(key)} --branch"
+    if "id" in other and number <= position + 1:
+        ends = {True: f"{adopt} arrived --from {number}", False: f"{adopt} kept", None: ""}
+        return ends[_is_published(other, there, one["events"])]
     if "id" in other:
-        return f"{adopt} arrived --from {number}" if number <= position + 1 else f"{adopt} kept"
+        return f"{adopt} kept"
     if number == position and other["digest"] != digest:  # sent again, it can be looked at
         return f"telar resend --topic {topic} {_key(key)} --from {number}"
     if number < position:
         return f"{adopt} arrived --from {number + 1} --previous {other['digest']}"
     return f"{adopt} kept"
+
+
+def _is_published(
+    other: dict[str, Any], there: Place | None, held: list[dict[str, Any]]
+) -> bool | None:
+    """Whether the publisher gave this event; None where that cannot be told.
+
+    From its last event backwards, each one that is held names the one before by its hash.
+    """
+    if there is None:
+        return None
+    for event in sorted(held, key=lambda one: one["sequence"], reverse=True):
+        if there.sequence > other["sequence"] and there == (event["sequence"], event["digest"]):
+            there = Place(there.sequence - 1, event["previous"])
+    known = there.sequence <= other["sequence"]
+    return there == (other["sequence"], other["digest"]) if known else None
 
 
 def overdue(service: str, count: int) -> Finding:

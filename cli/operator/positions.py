@@ -57,8 +57,8 @@ def _of_key(key: str, rows: dict[str, Row], subscriptions: Subscriptions) -> Ite
     for service, topics in subscriptions.items():
         applied = {short(topic): place for topic, place in _applied(rows.get(service)).items()}
         for topic in sorted(topics | applied.keys()):
-            there = _place((rows.get(topic) or {}).get("out"))
-            here = _place(applied.get(topic))
+            there = place((rows.get(topic) or {}).get("out"))
+            here = place(applied.get(topic))
             parked = topic in map(short, (rows.get(service) or {}).get("parked", ()))
             if there != here and not parked:
                 yield Difference(service, topic, key, there, here)
@@ -69,7 +69,8 @@ def _applied(row: Row | None) -> dict[str, Any]:
     return found
 
 
-def _place(found: Any) -> Place:
+def place(found: Any) -> Place:
+    """A place as a service tells it, if it has one."""
     return Place(int(found[0]), str(found[1])) if found else NOWHERE
 
 

@@ -18,6 +18,7 @@ from cli.operator.positions import Difference, Subscriptions, differences, stand
 from cli.operator.rebuild import built
 from cli.operator.session import Session
 from cli.operator.topics import Kept, compared
+from cli.operator.waiting import parked
 
 GATEWAY = "gateway"
 _SHOWN = 100
@@ -176,29 +177,7 @@ def _waiting(session: Session, verdict: Verdict, settle: float) -> Iterator[Find
         if backlog["quarantined"]:
             note = f"{backlog['quarantined']} records are in quarantine in {name}"
             verdict.notes.append(f"{note}: telar quarantine list {name}")
-        yield from _parked(session, name, settle)
-
-
-def _parked(session: Session, name: str, settle: float) -> Iterator[Finding]:
-    """A gap may close by itself, unless it is there for a while."""
-    first = list(session.api.items(f"{name}/parked"))
-    if any(one["reason"] == "gap" for one in first):
-        time.sleep(settle)
-    for one in session.api.items(f"{name}/parked") if first else ():
-        same = {"topic": one["topic"], "key": one["key"]}
-        stays = one["reason"] != "gap" or any(same.items() <= other.items() for other in first)
-        if stays and (whole := _still_parked(session, name, same)):
-            yield findings.parked(name, whole)
-
-
-def _still_parked(session: Session, name: str, named: dict[str, str]) -> Any:
-    """The key with all that is known of it; None when it was released meanwhile."""
-    try:
-        return session.api.get(f"{name}/parked/one", **named)
-    except Denied as denied:
-        if denied.code != "parked-unknown":
-            raise
-        return None
+        yield from parked(session.api, name, settle)
 
 
 def _views(session: Session, verdict: Verdict) -> Iterator[Finding]:

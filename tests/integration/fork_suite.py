@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cli.operator import findings
+from cli.operator.positions import Place, place
 from shared.chassis import heads
 from shared.chassis.envelope import encode
 from shared.chassis.ports import Bus
@@ -40,7 +41,8 @@ class ForkSuite(RepairSuite):
         while held and len(given) < 3:
             key = held[0]["key"]
             shown = await reader.json("/operations/reader/parked/one", topic=SHELF, key=key)
-            line = LINE.parse_args(shlex.split(findings.parked("reader", shown).mend)[1:])
+            mend = findings.parked("reader", shown, await self.where(shelf, key)).mend
+            line = LINE.parse_args(shlex.split(mend)[1:])
             given.append(" ".join([*line.words, line.branch or "", str(line.first or "")]).strip())
             if line.words == ["resend"]:
                 done = await order(shelf, "shelf/resend", key=line.key, first=line.first)
@@ -56,6 +58,11 @@ class ForkSuite(RepairSuite):
             )
         assert held == [], given
         return given
+
+    async def where(self, shelf: Running, key: str) -> Place:
+        """Where the publisher stands."""
+        rows = (await shelf.json("/operations/shelf/streams"))["items"]
+        return place(next((row["out"] for row in rows if row["key"] == key), None))
 
     async def lend(self, shelf: Running, key: str, number: int) -> None:
         """The publisher says its next event of this key."""
@@ -80,10 +87,7 @@ class ForkSuite(RepairSuite):
         await self.lend(shelf, "ana", 1)
         await self.card(reader, "ana", [1])
         await self.send(bus, encode(chain("ana", 1, 7, branch="b")[1]))
-        await self.why(reader, "fork")
-        which = {"topic": SHELF, "key": "ana", "branch": "kept"}
-        assert (await order(reader, "reader/adopt", **which)).json()["outcome"] == "waiting"
-        await self.why(reader)
+        assert await self.follow(shelf, reader) == ["adopt fork reader kept"]
         await self.lend(shelf, "ana", 2)
         await self.card(reader, "ana", [1, 2])
 

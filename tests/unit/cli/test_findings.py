@@ -12,14 +12,15 @@ from cli import usage
 from cli.app import app
 from cli.operator import findings
 from cli.operator.findings import Finding
+from cli.operator.positions import Place
 from shared.chassis.operations.orders import Reason
 
 KEY = "o'hara $(id) [/x]"
 PARKED = {"topic": "telar.trade", "key": KEY, "code": "", "position": [3, "x"]}
 
 
-def waits(why: str, **fork: Any) -> Finding:
-    return findings.parked("grants", PARKED | {"reason": why, "fork": fork})
+def waits(why: str, there: Place | None = None, **fork: Any) -> Finding:
+    return findings.parked("grants", PARKED | {"reason": why, "fork": fork, "events": []}, there)
 
 
 FOUND = [
@@ -29,7 +30,9 @@ FOUND = [
     waits("gap"),
     waits("failed"),
     waits("dead"),
-    waits("fork", sequence=7, id="e7"),
+    waits("fork", sequence=7, id="e7", digest="y"),
+    waits("fork", Place(4, "y"), sequence=4, id="e4", digest="y"),
+    waits("fork", Place(3, "x"), sequence=4, id="e4", digest="y"),
     waits("fork", sequence=7, digest="x"),
     findings.lost("trade", KEY, 2, 5),
     findings.unknown("trade", KEY, 5, 2),

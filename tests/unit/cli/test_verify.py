@@ -115,8 +115,8 @@ def test_a_publisher_that_knows_less_than_its_consumers_was_restored(
     assert one["mend"].startswith("telar adopt topic grants --reason ")
 
 
-def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
-    """A key of trade waits after the first event of training."""
+def wait(script: Script, why: str, fork: dict[str, Any] | None = None, *held: Any) -> None:
+    """A key of trade waits after the first event of training, which has published three."""
     row = stream("trade", training=[1, "training-1"]) | {"parked": ["training"]}
     waits = {"topic": "telar.training", "key": "a na", "reason": why, "code": "", "head": 2}
     script.says("GET trade/streams", page(row | {"key": "a na"}))
@@ -125,7 +125,8 @@ def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
     for name in ("enrollment", "training", "grants", "trade"):
         script.says(f"GET {name}/topic", stretch(**{"a na": [[1, 3]]}))
     script.says("GET trade/parked", page(waits))
-    script.says("GET trade/parked/one", waits | {"position": [1, "x"], "fork": fork})
+    whole = waits | {"position": [1, "x"], "fork": fork, "events": list(held)}
+    script.says("GET trade/parked/one", whole)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +137,14 @@ def wait(script: Script, why: str, fork: dict[str, Any] | None = None) -> None:
         ("gap", ["resend", "--topic", "training", "--key=a na", "--from", "2"]),
         (
             "fork",
-            ["adopt", "fork", "trade", "--topic", "training", "--key=a na",
-             "--branch", "arrived", "--from", "2"],
+            ["adopt", "fork", "trade", "--topic", "training", "--key=a na", "--branch", "kept"],
         ),
     ],
 )  # fmt: skip
 def test_a_parked_key_is_named_once_with_what_mends_it(
     script: Script, capsys: pytest.CaptureFixture[str], why: str, mend: list[str]
 ) -> None:
-    wait(script, why, {"sequence": 2, "id": "e2"})
+    wait(script, why, {"sequence": 4, "id": "e4", "digest": "y"})
     [one] = findings(script, capsys)
     assert (one["code"], one["detail"]) == ("parked", f"{why} after 1")
     assert shlex.split(one["mend"]) == [
@@ -164,7 +164,7 @@ ADOPT = "telar adopt fork trade --topic training '--key=a na' --branch"
         ({"sequence": 1, "digest": "y"}, "telar resend --topic training '--key=a na' --from 1"),
         ({"sequence": 1, "digest": "x"}, f"{ADOPT} kept"),
         ({"sequence": 2, "digest": "y"}, f"{ADOPT} kept"),
-        ({"sequence": 3, "id": "e3"}, f"{ADOPT} kept"),
+        ({"sequence": 3, "id": "e3", "digest": "y"}, f"{ADOPT} kept"),
         ({"sequence": 0, "digest": "0"}, f"{ADOPT} arrived --from 1 --previous 0"),
     ],
 )
@@ -175,6 +175,57 @@ def test_what_is_named_for_a_fork_is_what_can_end_it(
     wait(script, "fork", fork)
     [one] = findings(script, capsys)
     assert one["mend"].startswith(f"{mend} --reason ")
+
+
+def at(number: int, digest: str, previous: str = "") -> dict[str, Any]:
+    return {"sequence": number, "id": f"e{number}", "digest": digest, "previous": previous}
+
+
+THIRD, SECOND = at(3, "training-3", "own-2"), at(2, "own-2")
+
+
+@pytest.mark.parametrize(
+    ("fork", "held", "position", "branch"),
+    [
+        (at(4, "y"), [], 3, "kept"),  # its publisher gave no such number yet
+        (at(3, "y"), [], 3, "kept"),  # nor this event
+        (at(3, "training-3"), [], 3, "arrived --from 3"),
+        (at(3, "training-3"), [], 2, "arrived --from 3"),
+        (SECOND, [THIRD], 1, "arrived --from 2"),  # the next one tells what came before it
+        (at(2, "y"), [THIRD], 1, "kept"),
+        (at(2, "y"), [at(3, "foreign", "y")], 1, None),
+        (SECOND, [], 1, None),
+    ],
+)
+def test_an_event_that_its_publisher_did_not_give_is_never_to_be_applied(
+    script: Script,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    fork: dict[str, Any],
+    held: list[Any],
+    position: int,
+    branch: str | None,
+) -> None:
+    wait(script, "fork", fork, *held)
+    script.answers["GET trade/parked/one"][0][1]["position"] = [position, "x"]
+    [one] = findings(script, capsys)
+    if branch is None:
+        assert one["mend"] == "docs/runbooks/adopt.md#a-fork-at-a-consumer"
+    else:
+        assert one["mend"].startswith(f"{ADOPT} {branch} --reason ")
+
+
+def test_where_the_publisher_stands_is_asked_after_what_waits_was_seen(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it published meanwhile is no foreign event."""
+    wait(script, "fork", at(4, "training-4"))
+    script.answers["GET trade/parked/one"][0][1]["position"] = [3, "x"]
+    earlier, later = (stream("training", training=[n, f"training-{n}"]) for n in (3, 4))
+    pages = [page(one | {"key": "a na"}) for one in (earlier, earlier, later)]
+    script.says("GET training/streams", *pages)
+    [one] = findings(script, capsys)
+    assert one["mend"].startswith(f"{ADOPT} arrived --from 4 ")
 
 
 def test_a_gap_that_closes_meanwhile_is_no_finding(
