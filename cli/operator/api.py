@@ -24,7 +24,10 @@ _NOT_NOW = {429, 502, 503, 504}
 _PAUSE = 0.3
 _TOKEN_SECONDS = 300.0
 _PAGE = 100
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
+_STRANGE = re.compile(r"[^a-z0-9_-]+")
+"""What a token's subject cannot hold."""
+
+_SUBJECT = 64
 
 
 class Denied(Exception):
@@ -123,12 +126,12 @@ def short(topic: str) -> str:
 
 
 def _whoami() -> str:
-    """Who stands in the audit: the login name where it is one that a token can hold."""
+    """Who stands in the audit: the login name, in letters that a token can hold."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = ""
-    return name if _NAME.fullmatch(name) else "operator"
+    return _STRANGE.sub("-", name.lower()).strip("_-")[:_SUBJECT] or "operator"
 
 
 def _code(answer: httpx2.Response) -> str:

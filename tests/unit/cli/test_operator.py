@@ -14,6 +14,8 @@ from cli.operator import api as calls
 from cli.operator import flow, parked, rebuild
 from cli.operator.api import Denied
 from cli.operator.session import Session
+from shared.chassis.auth import Verifier
+from shared.chassis.tokens import JWKS
 from tests.unit.cli.operator_api import Script, build, page
 
 RUN = CliRunner()
@@ -106,6 +108,30 @@ def test_a_command_carries_a_token_and_one_key_however_often_it_is_repeated(
     assert first[2]["idempotency-key"] == second[2]["idempotency-key"]
     assert first[2]["authorization"].startswith("Bearer ")
     assert printed(capsys)["outcome"] == "released"
+
+
+@pytest.mark.parametrize(
+    ("login", "subject"),
+    [
+        ("ana", "ana"),
+        ("JSmith", "jsmith"),
+        ("john.smith", "john-smith"),
+        ("CORP\\José", "corp-jos"),
+        ("_apt", "apt"),
+        ("a" * 70, "a" * 64),
+        ("...", "operator"),
+        ("", "operator"),
+    ],
+)
+def test_whoever_runs_a_command_has_a_name_that_a_service_accepts(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, subject: str
+) -> None:
+    monkeypatch.setattr(calls.getpass, "getuser", lambda: login)
+    script.says("GET grants/lag", [])
+    script.api.get("grants/lag")
+    [(_, _, headers)] = script.asked
+    verifier = Verifier(tmp_path / "keys" / JWKS)
+    assert verifier.caller(headers["authorization"]).subject == subject
 
 
 def test_two_commands_have_two_keys(script: Script) -> None:
