@@ -70,8 +70,8 @@ def _applied(row: Row | None) -> dict[str, Any]:
 
 
 def place(found: Any) -> Place:
-    """A place as a service tells it, if it has one."""
-    return Place(int(found[0]), str(found[1])) if found else NOWHERE
+    """A place as a service tells it, if it has one; the one before the first event is none."""
+    return Place(int(found[0]), str(found[1])) if found and found[0] else NOWHERE
 
 
 def standing(first: Iterable[Difference], second: Iterable[Difference]) -> list[Difference]:
