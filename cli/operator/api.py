@@ -15,11 +15,12 @@ from deploy.local.stack import Stack
 from shared.chassis.tokens import Issuer
 
 PATIENCE = 20.0
-"""Seconds for which a call is made again while nobody is there to answer."""
+"""Seconds for which a call is made again while nobody answers, from the first failure in a row."""
 
 WAITS = {"operator-rate": 65.0, "idempotency-in-progress": 900.0}
 """Codes that say to wait: an order too many in a minute, one that is under way; for how long."""
 
+_FAILS = "fails"
 _NOT_NOW = {429, 502, 503, 504}
 _PAUSE = 0.3
 _TOKEN_SECONDS = 300.0
@@ -87,7 +88,7 @@ class Api:
         return self._patiently("POST", f"/operations/{path}", json=body, headers=headers)
 
     def _patiently(self, method: str, path: str, **request: Any) -> Any:
-        begun, told = time.monotonic(), False
+        since = dict[str, float]()
         while True:
             try:
                 answer = self._once(method, path, **request)
@@ -96,12 +97,8 @@ class Api:
                 code, again = _code(answer), answer.status_code in _NOT_NOW
             except httpx2.TransportError as error:
                 code, again = type(error).__name__, True
-            over = time.monotonic() - begun > WAITS.get(code, PATIENCE)
-            if over or not (again or code in WAITS):
+            if not _may_wait(code, since, again=again):
                 raise Denied(code, f"{method} {path}")
-            if code in WAITS and not told:
-                print(f"  {code}: waits for up to {WAITS[code]:.0f} s", file=sys.stderr)
-                told = True
             time.sleep(_PAUSE)
 
     def _once(self, method: str, path: str, **request: Any) -> httpx2.Response:
@@ -113,6 +110,17 @@ class Api:
             self._token = self._issuer.access_token(_whoami(), ["operator"])
             self._made = time.monotonic()
         return self._token
+
+
+def _may_wait(code: str, since: dict[str, float], *, again: bool) -> bool:
+    """Whether to ask once more: failures have as much patience after a long wait as before."""
+    now = time.monotonic()
+    if code in WAITS:
+        if code not in since:
+            print(f"  {code}: waits for up to {WAITS[code]:.0f} s", file=sys.stderr)
+        since.pop(_FAILS, None)
+        return now - since.setdefault(code, now) <= WAITS[code]
+    return again and now - since.setdefault(_FAILS, now) <= PATIENCE
 
 
 def full(topic: str) -> str:

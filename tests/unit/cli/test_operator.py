@@ -183,6 +183,45 @@ def test_an_order_waits_for_its_turn_and_until_it_is_done(
     assert capsys.readouterr().err.count("waits") == 1
 
 
+class Clock:
+    """Time that passes only while somebody sleeps: a minute a time."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, _: float) -> None:
+        self.now += 60.0
+
+
+@pytest.mark.parametrize(("failures", "ends"), [(1, True), (2, False)])
+def test_a_failure_after_a_long_wait_is_met_with_the_same_patience(
+    script: Script, monkeypatch: pytest.MonkeyPatch, failures: int, *, ends: bool
+) -> None:
+    """What may take a quarter of an hour breaks off now and then on its way."""
+    monkeypatch.setattr(calls, "time", Clock())
+    busy, broken = (409, {"code": "idempotency-in-progress"}), (504, {"code": "upstream-timeout"})
+    stretch = [busy, busy, *[broken] * failures]
+    script.answers["POST trade/adopt-topic"] = [*stretch, *stretch, (200, {"keys": 3})]
+    if ends:
+        assert flow.adopt_topic(script.session(), "trade", "why") == usage.OK
+    else:
+        with pytest.raises(Denied, match="upstream-timeout"):
+            flow.adopt_topic(script.session(), "trade", "why")
+
+
+def test_an_order_is_not_waited_for_longer_than_was_promised(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "time", Clock())
+    busy, broken = (409, {"code": "idempotency-in-progress"}), (504, {"code": "upstream-timeout"})
+    script.answers["POST trade/adopt-topic"] = [busy, broken] * 20
+    with pytest.raises(Denied, match="idempotency-in-progress"):
+        flow.adopt_topic(script.session(), "trade", "why")
+    assert len(script.asked) == 17
+
+
 def test_an_order_waits_for_its_turn_no_longer_than_a_minute(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
