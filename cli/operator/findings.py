@@ -10,6 +10,7 @@ LOG_WRONG = "log-wrong"
 FORK = "fork"
 BEHIND = "behind"
 AHEAD = "ahead"
+LAGGING = "lagging"
 PARKED = "parked"
 NOT_IN_KAFKA = "not-in-kafka"
 KAFKA_AHEAD = "kafka-ahead"
@@ -42,6 +43,12 @@ def wait_or_resend(service: str, topic: str, key: str, position: int, head: int)
     words = f"telar resend --topic {topic} {_key(key)} --from {position + 1}"
     mend = _because(words, f"{service} lacks it")
     return Finding(BEHIND, service, topic, key, f"applied {position} of {head}", mend)
+
+
+def lagging(service: str, topic: str, left: int) -> Finding:
+    """A consumer that does not get on: what it lacks is only known once it has read the rest."""
+    detail = f"{left} records to read, and none is read"
+    return Finding(LAGGING, service, topic, detail=detail, mend="docs/runbooks/lag.md")
 
 
 def forked(service: str, topic: str, key: str, sequence: int) -> Finding:

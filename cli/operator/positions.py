@@ -31,6 +31,11 @@ class Difference:
         """The same number, another event."""
         return self.there.sequence == self.here.sequence
 
+    @property
+    def is_late(self) -> bool:
+        """It has not applied everything."""
+        return self.here.sequence < self.there.sequence
+
 
 NOWHERE = Place(0, "")
 Row = dict[str, Any]

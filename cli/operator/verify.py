@@ -14,6 +14,7 @@ from cli import usage
 from cli.operator import findings
 from cli.operator.api import Denied, short
 from cli.operator.findings import Finding
+from cli.operator.lagging import Where, lagging
 from cli.operator.positions import Difference, Subscriptions, differences, standing
 from cli.operator.rebuild import built
 from cli.operator.session import Session
@@ -119,7 +120,15 @@ def _positions(session: Session, verdict: Verdict, settle: float) -> Iterator[Fi
             return
         time.sleep(settle)
         found = standing(found, _walk(session, subscriptions, verdict))
-    yield from map(_judged, found)
+    waits: dict[Where, int] = {}
+    if late := {(one.service, one.topic) for one in found if one.is_late}:
+        waits = lagging(session, late, settle)
+        found = standing(found, _walk(session, subscriptions, verdict))
+    for (service, topic), left in waits.items():
+        yield findings.lagging(service, topic, left)
+    for one in found:
+        if not (one.is_late and (one.service, one.topic) in waits):
+            yield _judged(one)
 
 
 def _subscriptions(session: Session) -> Subscriptions:
@@ -146,9 +155,8 @@ def _counted(session: Session, name: str, counts: dict[str, int]) -> Iterator[di
 def _judged(one: Difference) -> Finding:
     if one.is_fork:
         return findings.forked(one.service, one.topic, one.key, one.here.sequence)
-    there, here = one.there.sequence, one.here.sequence
-    make = findings.wait_or_resend if here < there else findings.ahead
-    return make(one.service, one.topic, one.key, here, there)
+    make = findings.wait_or_resend if one.is_late else findings.ahead
+    return make(one.service, one.topic, one.key, one.here.sequence, one.there.sequence)
 
 
 def _topics(

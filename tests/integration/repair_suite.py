@@ -333,7 +333,9 @@ class RepairSuite(CoreSuite):
             lambda: reader.json("/operations/reader/lag"),
             lambda rows: not any(one["behind"] for one in rows if one["topic"] == SHELF),
         )
-        assert [one["partition"] for one in lag if one["topic"] == SHELF] == [0, 1]
+        shelf_lag = [one for one in lag if one["topic"] == SHELF]
+        assert [one["partition"] for one in shelf_lag] == [0, 1]
+        assert sum(one["end"] for one in shelf_lag) == 5
 
     async def test_a_wait_longer_than_patience_of_which_nothing_is_written_is_said_so(
         self, shelf: Running, monkeypatch: pytest.MonkeyPatch

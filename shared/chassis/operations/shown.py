@@ -65,6 +65,8 @@ class Lag(Frozen):
     topic: str
     partition: int
     behind: int
+    end: int
+    """The offset of the next record that will stand there."""
 
 
 def add(router: Router, prefix: str, name: str) -> None:
@@ -91,7 +93,7 @@ def _add_lists(router: Router, prefix: str, name: str) -> None:
     async def show_lag(request: Request) -> list[Lag]:
         runtime = request.app.state.runtime
         return [
-            Lag(topic=topic, partition=number, behind=max(0, end - noted))
+            Lag(topic=topic, partition=number, behind=max(0, end - noted), end=end)
             for topic in runtime.intake.topics
             for (_, number), (noted, end) in sorted(
                 (await runtime.bus.progress(runtime.group, topic)).items()

@@ -80,9 +80,9 @@ def all_is_well(script: Script) -> None:
         script.says(f"GET {name}", {"service": name, "backlog": NOTHING_WAITS})
         script.says(f"GET {name}/parked", page())
         script.says(f"GET {name}/streams", page(stream(name)))
-        lags = [{"topic": f"telar.{one}", "partition": 0, "behind": 0} for one in SUBSCRIBED[name]]
-        control = {"topic": "telar.control", "partition": 0, "behind": 0}
-        script.says(f"GET {name}/lag", [*lags, control])
+        topics = (*SUBSCRIBED[name], "control")
+        read = {"partition": 0, "behind": 0, "end": 3}
+        script.says(f"GET {name}/lag", [{"topic": f"telar.{one}", **read} for one in topics])
         if name != "gateway":
             script.says(f"GET {name}/chains", page(checked=1))
             script.says(f"GET {name}/topic", stretch(ana=[[1, 3]]))
