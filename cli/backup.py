@@ -8,6 +8,7 @@ from typing import Any
 from cli import usage
 from deploy.local.archive import BackupError, Manifest
 from deploy.local.backup import backup as write
+from deploy.local.command import line
 from deploy.local.fetch import NotFetched
 from deploy.local.folders import Folders
 from deploy.local.report import Report
@@ -33,7 +34,8 @@ def restore(folder: Path, file: Path, *, as_json: bool) -> int:
         report.say(f"Restored {_about(manifest)}")
         if aside:
             report.say(f"What was here before lies in {aside}: delete it when you need it no more")
-        report.say("`telar up` starts it; the services send everything to Kafka again")
+        up = line("telar up", folder)
+        report.say(f"`{up}` starts it; the services send everything to Kafka again")
         return _facts(file, manifest) | {"aside": str(aside) if aside else None}
 
     return _told(work, as_json=as_json)

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from cli import usage
+from deploy.local.command import line
 from deploy.local.folders import Folders, InUse
 from deploy.local.leftovers import end_processes
 
@@ -28,7 +29,7 @@ def reset(folder: Path, *, sure: bool) -> int:
                 shutil.rmtree(part)
             folders.unfinished.unlink(missing_ok=True)
     except InUse:
-        print(f"A stack is up on {folder}: `telar down` first", file=sys.stderr)
+        print(f"A stack is up on {folder}: `{line('telar down', folder)}` first", file=sys.stderr)
         return usage.FAILED
     print(f"Deleted all data, keys and logs in {folder}", file=sys.stderr)
     return usage.OK

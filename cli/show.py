@@ -1,15 +1,12 @@
 """Tables: drawn on a terminal, plain aligned lines elsewhere."""
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deploy.local.command import line
 from deploy.local.stack import Stack
 
 _COLOURS = {"ready": "green", "ok": "green", "failed": "red", "bad": "red", "stopped": "dim"}
@@ -45,22 +42,14 @@ def welcome(console: Console, stack: Stack) -> None:
     rows += [("Kafka", stack.kafka), ("MongoDB", stack.mongo), ("data", str(stack.data))]
     console.print()
     table(console, ("what", "where"), rows)
-    telar = _telar()
     tries = (
-        (f"{telar} token --role operator", 'a token: curl -H "Authorization: Bearer $(…)"'),
-        (f"{telar} demo", "a programme from call to trade fair, with its numbers"),
-        (f"{telar} status", "processes, memory, restarts"),
-        (f"{telar} logs grants -f", "the log of a service"),
+        ("telar token --role operator", 'a token: curl -H "Authorization: Bearer $(…)"'),
+        ("telar demo", "a programme from call to trade fair, with its numbers"),
+        ("telar status", "processes, memory, restarts"),
+        ("telar logs grants -f", "the log of a service"),
     )
-    width = max(len(command) for command, _ in tries)
+    named = [(line(command, stack.data), what) for command, what in tries]
+    width = max(len(command) for command, _ in named)
     console.print("\nTry next:")
-    for command, what in tries:
+    for command, what in named:
         console.print(f"  {command:<{width}}  {what}", markup=False, highlight=False)
-
-
-def _telar() -> str:
-    """The command as one can type it here."""
-    installed = Path(sys.executable).with_name("telar")
-    if shutil.which("telar") == str(installed):
-        return "telar"
-    return min(os.path.relpath(installed), str(installed), key=len)

@@ -41,7 +41,9 @@ def running(data_dir: Path | None) -> "Stack":
 
 def not_running(where: Path) -> NoReturn:
     """Say that nothing is up, and how to change that."""
-    print(f"Nothing is up on {where}: start it with `telar up`", file=sys.stderr)
+    from deploy.local.command import line
+
+    print(f"Nothing is up on {where}: start it with `{line('telar up', where)}`", file=sys.stderr)
     raise typer.Exit(NOT_RUNNING)
 
 

@@ -13,8 +13,8 @@ from cli.operator.api import Api, Denied
 class Session:
     """The API of the stack on a folder, and how this command prints."""
 
-    def __init__(self, api: Api, *, as_json: bool) -> None:
-        self.api, self.as_json = api, as_json
+    def __init__(self, api: Api, data: Path, *, as_json: bool) -> None:
+        self.api, self._data, self.as_json = api, data, as_json
 
     def services(self, one: str | None = None) -> list[str]:
         """The service that is named, or all."""
@@ -50,6 +50,12 @@ class Session:
                 print(f"{name if not line else '':<{width}}  {text}")
         return usage.OK
 
+    def line(self, command: str) -> str:
+        """A command to be run next, as it can be pasted; anything else as it is."""
+        from deploy.local import command as typed
+
+        return typed.line(command, self._data)
+
     def say(self, text: str) -> None:
         """A word about what is going on."""
         print(text, file=sys.stderr)
@@ -60,7 +66,7 @@ def run(data_dir: Path | None, work: Callable[[Session], int], *, as_json: bool 
     stack = usage.running(data_dir)
     try:
         with Api.of(stack) as api:
-            return work(Session(api, as_json=as_json))
+            return work(Session(api, stack.data, as_json=as_json))
     except KeyboardInterrupt:
         return usage.INTERRUPTED
     except Denied as denied:

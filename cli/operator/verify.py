@@ -40,12 +40,12 @@ class Verdict:
         """So many more were looked at."""
         self.looked[name] = self.looked.get(name, 0) + more
 
-    def data(self) -> dict[str, Any]:
-        """As data."""
+    def data(self, line: Callable[[str], str]) -> dict[str, Any]:
+        """As data, with commands as they can be run."""
         return {
             "holds": not self.found,
             "looked": self.looked,
-            "findings": [one.data() for one in self.found],
+            "findings": [one.data() | {"mend": line(one.mend)} for one in self.found],
             "notes": self.notes,
         }
 
@@ -87,14 +87,16 @@ def _safely(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
 
 
 def _tell(session: Session, verdict: Verdict) -> int:
+    told = verdict.data(session.line)
     if session.as_json:
-        print(json.dumps(verdict.data(), indent=1))
+        print(json.dumps(told, indent=1))
         return usage.FAILED if verdict.found else usage.OK
     for note in verdict.notes:
         session.say(f"· {note}")
     if verdict.found:
-        shown = [one.data() for one in verdict.found[:_SHOWN]]
-        session.rows(shown, ("code", "service", "topic", "key", "detail", "mend"), "")
+        session.rows(
+            told["findings"][:_SHOWN], ("code", "service", "topic", "key", "detail", "mend"), ""
+        )
         if (more := len(verdict.found) - _SHOWN) > 0:
             session.say(f"… and {more} more: --json has all")
     else:
@@ -184,7 +186,7 @@ def _waiting(session: Session, verdict: Verdict, settle: float) -> Iterator[Find
             yield findings.overdue(name, backlog["deadlines"])
         if backlog["quarantined"]:
             note = f"{backlog['quarantined']} records are in quarantine in {name}"
-            verdict.notes.append(f"{note}: telar quarantine list {name}")
+            verdict.notes.append(f"{note}: {session.line(f'telar quarantine list {name}')}")
         yield from parked(session.api, name, settle)
 
 

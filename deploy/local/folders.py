@@ -1,7 +1,6 @@
 """The data folder: what lies where, and the one stack that may use it."""
 
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ class InUse(Exception):
 
 def default() -> Path:
     """Where data lies unless one says otherwise."""
-    return Path(os.environ.get("TELAR_DATA_DIR") or user_data_path("telar"))
+    return user_data_path("telar")
 
 
 @dataclass(frozen=True)

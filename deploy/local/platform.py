@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local import jars, kafka, mongo
+from deploy.local.command import line
 from deploy.local.fetch import fetch
 from deploy.local.folders import Folders
 from deploy.local.leftovers import end_processes
@@ -167,8 +168,8 @@ class Platform:
             if not all(is_restored(instances[name].port) for name in waiting):
                 raise
             for service in sorted({instances[name].service for name in waiting}):
-                command = f"telar adopt topic {service} --reason …"
-                self._report.say(f"{service} is older than its topic in Kafka: `{command}`")
+                adopt = line(f"telar adopt topic {service} --reason …", self.folders.root)
+                self._report.say(f"{service} is older than its topic in Kafka: `{adopt}`")
 
     def _unit(self, program: Program) -> Unit:
         orphaned = signal.SIGKILL if self.plan.throw_away else signal.SIGTERM

@@ -18,6 +18,7 @@ from bson import json_util
 
 from deploy.local import mongo, ports
 from deploy.local.archive import MANIFEST, BackupError, Manifest, parts, verify
+from deploy.local.command import line
 from deploy.local.folders import Folders, InUse
 from deploy.local.leftovers import end_processes
 from deploy.local.processes import Child, DiedEarly
@@ -33,7 +34,8 @@ _LEAST_ROOM = 300 * 1000 * 1000
 def restore(folders: Folders, file: Path, report: Report) -> tuple[Manifest, Path | None]:
     """Put a backup in the place of what is there; what it holds, and where the old data went."""
     if folders.is_held():
-        raise BackupError("stack-up", f"a stack is up on {folders.root}: `telar down` first")
+        down = line("telar down", folders.root)
+        raise BackupError("stack-up", f"a stack is up on {folders.root}: `{down}` first")
     with report.step(f"Comparing the sums of {file.name}", "Every sum is right"):
         manifest = verify(file)
     try:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from deploy.local.platform import Platform
 from deploy.local.services import answers, is_restored
 from shared.chassis.heads import RECENT
 from tests.e2e.api import Api
-from tests.e2e.commands import telar
+from tests.e2e.commands import run, telar
 from tests.e2e.scenes import Programme, Woman
 from tests.support.wait import until
 
@@ -64,8 +65,8 @@ class Operator:
     async def mends(self, finding: Finding) -> str:
         """Run the command as it is named."""
         words = shlex.split(finding["mend"])
-        assert words[0] == "telar", finding
-        code, out = await self.telar(*words[1:])
+        assert Path(words[0]).name == "telar", finding
+        code, out = await run(*words)
         assert code == 0, (words, out)
         return out
 
@@ -186,7 +187,7 @@ async def test_a_key_whose_handler_failed_is_tried_again(operator: Operator, ana
     operator.collection("trade", "parked").update_one({"key": ana.id}, last_attempt)
     [found] = await operator.finds("parked")
     retry = f"telar parked retry trade --topic training --key={ana.id} --reason "
-    assert found["mend"].startswith(retry)
+    assert retry in found["mend"]
     _restore(operator, whole)
     assert "released" in await operator.mends(found)
 
@@ -315,6 +316,6 @@ async def test_a_publisher_restored_from_an_old_backup_goes_on_behind_its_topic(
     await until(lambda: asyncio.to_thread(is_restored, port), within=60)
     found = {one["code"]: one for one in await operator.verify()}
     for code in ("ahead", "kafka-ahead"):
-        assert found[code]["mend"].startswith("telar adopt topic trade --reason ")
+        assert "telar adopt topic trade --reason " in found[code]["mend"]
     await operator.mends(found["kafka-ahead"])
     await until(lambda: asyncio.to_thread(answers, port, "/readyz"), within=60)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ import httpx2
 
 from cli.operator.api import Api
 from cli.operator.session import Session
+from deploy.local.folders import default
 
 SERVICES = ("enrollment", "training", "grants", "trade", "gateway")
 SUBSCRIBED: dict[str, list[str]] = {
@@ -47,14 +49,14 @@ class Script:
 
     def is_up(self, _: Path | None) -> object:
         """Stands for the look at whether a stack is up."""
-        return object()
+        return SimpleNamespace(data=default())
 
     def connect(self, _: object) -> Api:
         """Stands for the way to its gateway."""
         return self.api
 
     def session(self, *, as_json: bool = True) -> Session:
-        return Session(self.api, as_json=as_json)
+        return Session(self.api, default().resolve(), as_json=as_json)
 
     def bodies(self, call: str) -> list[dict[str, Any]]:
         return [body for asked, body, _ in self.asked if asked == call]
