@@ -19,11 +19,10 @@ from shared.chassis import logging, metrics, streams
 from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope, short
 from shared.chassis.fold import Scope, stream_at, stream_ref
-from shared.chassis.ports import Document, Record
+from shared.chassis.ports import Document
 from shared.model import Refused
 
 COLLECTION = "parked"
-QUARANTINE = "quarantine"
 
 HELD_EVENTS = 200
 HELD_BYTES = 1024 * 1024
@@ -48,27 +47,6 @@ Apply = Callable[[Scope, Envelope], None]
 def parked_ref(topic: str, key: str) -> Ref:
     """The document that holds the waiting events of a topic and a key."""
     return Ref(COLLECTION, f"{short(topic)}/{key}")
-
-
-def quarantine_ref(record: Record) -> Ref:
-    """The document of a record without a valid place: it can never block a real key."""
-    return Ref(QUARANTINE, f"{short(record.topic)}/{record.partition}/{record.offset}")
-
-
-def quarantine(scope: Scope, record: Record, code: str, at: datetime) -> str:
-    """Keep a record that has no valid place, with the reason; the partition goes on."""
-    scope.count(metrics.QUARANTINED, short(record.topic), code)
-    kept = {
-        "_id": quarantine_ref(record).id,
-        "code": code,
-        "at": at,
-        "topic": record.topic,
-        "key": record.key,
-        "value": (record.value or b"")[:HELD_BYTES],
-        "headers": [[name, value] for name, value in record.headers[:40]],
-    }
-    scope.put(quarantine_ref(record), kept)
-    return code
 
 
 def open_gap(scope: Scope, later: Envelope, at: datetime) -> None:

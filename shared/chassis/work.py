@@ -15,6 +15,7 @@ from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
+from shared.chassis.quarantine import quarantine, quarantine_ref
 from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
 
@@ -175,7 +176,7 @@ class Arrival(Work):
     def plan(self, handlers: Handlers) -> Sequence[Ref]:
         """What its handler will name, found before any state is loaded (handlers are pure)."""
         if isinstance(self.arrived, Malformed):
-            return [parking.quarantine_ref(self.record)]
+            return [quarantine_ref(self.record)]
         if self._application is None:  # else this is another attempt at the same transaction
             self._application = Application(
                 self.arrived, handlers, self.record.partition, self.context
@@ -185,7 +186,7 @@ class Arrival(Work):
     def fold(self, scope: Scope) -> str:
         """Compare with the position; the outcome is what became of it."""
         if isinstance(self.arrived, Malformed):
-            return parking.quarantine(scope, self.record, self.arrived.code, self.context.at)
+            return quarantine(scope, self.record, self.arrived.code, self.context.at)
         match streams.judge(stream_at(scope, self._stream), self.arrived):
             case streams.Verdict.DUPLICATE:
                 return "duplicate"

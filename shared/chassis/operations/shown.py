@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request
 from prometheus_client import Counter, Histogram
 
-from shared.chassis import audit, backfill, metrics, parking, streams
+from shared.chassis import audit, backfill, metrics, parking, quarantine, streams
 from shared.chassis.audit import Entry
 from shared.chassis.backfill import Backfill
 from shared.chassis.deadlines import DEAD
@@ -126,7 +126,7 @@ async def _backlog(store: Store, runtime: Runtime) -> Backlog:
     ]
     return Backlog(
         outbox=await store.count("outbox", {}, "send_after"),
-        quarantined=await store.count(parking.QUARANTINE, {}, None),
+        quarantined=await store.count(quarantine.COLLECTION, {}, None),
         deadlines=sum(given_up),
         **waiting,
     )

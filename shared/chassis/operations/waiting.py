@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import Query as Parameter
 
-from shared.chassis import parking, streams
+from shared.chassis import parking, quarantine, streams
 from shared.chassis.envelope import Envelope
 from shared.chassis.http import Page, Paging, Query, Router
 from shared.chassis.operations.shown import READERS
@@ -131,13 +131,13 @@ def _add_parked(router: Router, prefix: str) -> None:
 def _add_quarantine(router: Router, prefix: str) -> None:
     @router.get(f"{prefix}/quarantine", policy=READERS)
     async def list_quarantine(query: Query, paging: Paging) -> Page[Quarantined]:
-        return await query.shown(parking.QUARANTINE, {}, paging, of=Quarantined.of, sort="at")
+        return await query.shown(quarantine.COLLECTION, {}, paging, of=Quarantined.of, sort="at")
 
     @router.get(f"{prefix}/quarantine/one", policy=READERS)
     async def show_quarantined(
         query: Query, record: Annotated[str, Parameter(alias="id", max_length=200)]
     ) -> QuarantinedRecord:
-        found = await query.store.get(parking.QUARANTINE, record)
+        found = await query.store.get(quarantine.COLLECTION, record)
         if found is None:
             raise Unknown("quarantine-unknown")
         headers = [(title, _text(value)) for title, value in found["headers"]]
