@@ -111,7 +111,7 @@ class Hear(Work):
             return "behind"
         if head.sequence < sequence:
             return "ahead"
-        if (parked := here.parked) and parking.is_gap(parked) and not parked["events"]:
+        if (parked := here.parked) and parking.is_gap(parked) and parked["known"] <= sequence:
             parking.release(scope, self.topic, head.key)
         return "level"
 

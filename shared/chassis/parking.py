@@ -12,6 +12,7 @@ arrival, a retry and a release of one key always conflict and never overtake eac
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 import structlog
 
@@ -26,7 +27,7 @@ COLLECTION = "parked"
 
 HELD_EVENTS = 200
 HELD_BYTES = 1024 * 1024
-"""A parked key holds no more than this; what comes later is asked for again on repair."""
+"""A parked key holds the lowest numbers, no more than this: the others are asked for again."""
 
 GAP_PATIENCE = timedelta(seconds=15)
 """How long a missing event may be on its way before it is asked for."""
@@ -185,14 +186,21 @@ def _say(failed: Envelope, error: Exception, attempt: int) -> None:
 
 
 def settle(scope: Scope, parked: Document, at: datetime, *, moved: bool) -> None:
-    """Nothing more can be applied: release the key, or wait for what is missing."""
-    if moved and not parked["events"] and not parked["dropped"]:
-        release(scope, parked["topic"], parked["key"])
+    """Nothing more can be applied: release the key, or wait for what is missing.
+
+    What was dropped is asked for once its turn has come, and at once: it was here already.
+    """
+    topic, key = parked["topic"], parked["key"]
+    position, _ = streams.applied(stream_at(scope, stream_ref(key)), topic)
+    is_its_turn = parked["dropped"] and not parked["events"]
+    if moved and not parked["events"] and not is_its_turn and position >= parked["known"]:
+        release(scope, topic, key)
         return
     attempts = 0 if moved else parked["attempts"] + 1
     patience = min(GAP_PATIENCE * 2**attempts, BACKOFF_MOST)
-    kept = parked | {"reason": "gap", "attempts": attempts, "code": "", "dropped": False}
-    kept["next_attempt"] = at if parked["dropped"] else at + patience
+    kept = parked | {"reason": "gap", "attempts": attempts, "code": ""}
+    kept["dropped"] = parked["dropped"] and not is_its_turn
+    kept["next_attempt"] = at if is_its_turn else at + patience
     keep(scope, dead(kept | {"code": UNANSWERED}) if attempts >= ATTEMPTS else kept)
 
 
@@ -240,11 +248,18 @@ def _with_event(parked: Document, arrived: Envelope) -> Document:
         if event["sequence"] == arrived.sequence:
             same = Envelope.from_document(event).digest == arrived.digest
             return parked if same else _forked(parked, arrived.to_document())
-    size = sum(len(event["value"]) for event in events) + len(arrived.value)
-    if len(events) >= HELD_EVENTS or size > HELD_BYTES:
-        return {**parked, "dropped": True}
-    held = sorted([*events, arrived.to_document()], key=lambda event: event["sequence"])
-    return {**parked, "events": held, "known": max(parked["known"], arrived.sequence)}
+    there = sorted([*events, arrived.to_document()], key=lambda event: event["sequence"])
+    held = there[: _room(there)]
+    known = max(parked["known"], arrived.sequence)
+    dropped = parked["dropped"] or len(held) < len(there)
+    return {**parked, "events": held, "known": known, "dropped": dropped}
+
+
+def _room(events: Sequence[Document]) -> int:
+    """How many of the lowest may be held: never so few that the next one has no place."""
+    sizes = accumulate(len(event["value"]) for event in events)
+    fit = sum(size <= HELD_BYTES for size in sizes)
+    return max(1, min(fit, HELD_EVENTS))
 
 
 def keep(scope: Scope, parked: Document) -> None:
