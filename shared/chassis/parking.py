@@ -52,8 +52,7 @@ def parked_ref(topic: str, key: str) -> Ref:
 
 def open_gap(scope: Scope, later: Envelope, at: datetime) -> None:
     """Park a key whose next event is missing, with the later one that told."""
-    parked = _empty(later.topic, later.key, "gap", at) | {"next_attempt": at + GAP_PATIENCE}
-    keep(scope, _with_event(parked, later))
+    keep(scope, _with_event(_empty(later.topic, later.key, "gap", at), later))
 
 
 def expect(scope: Scope, topic: str, key: str, known: int, at: datetime) -> None:
@@ -100,7 +99,7 @@ def hold(scope: Scope, arrived: Envelope, at: datetime) -> None:
     ref = parked_ref(arrived.topic, arrived.key)
     scope.need([ref])
     parked = scope.read(ref) or _empty(arrived.topic, arrived.key, "gap", at)
-    keep(scope, _with_event({"next_attempt": at + GAP_PATIENCE, **parked}, arrived))
+    keep(scope, _with_event(parked, arrived))
 
 
 def wants_it(scope: Scope, arrived: Envelope) -> bool:
@@ -236,6 +235,7 @@ def _empty(topic: str, key: str, why: str, at: datetime) -> Document:
         "code": "",
         "attempts": 0,
         "since": at,
+        "next_attempt": at + GAP_PATIENCE,
         "known": 0,
         "events": [],
         "dropped": False,

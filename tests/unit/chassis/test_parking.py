@@ -1,6 +1,7 @@
 """What a parked key holds, lets go of, and asks for again."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,22 @@ async def compared(reader: Running) -> bool:
     """Whether all that was heard was compared."""
     repair = reader.runtime.repair
     return bool(repair._count) and not repair._heard
+
+
+async def test_a_dead_key_waits_for_an_operator_whatever_arrives_behind_it(
+    reader: Running, store: Ticking, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "ATTEMPTS", 2)
+    monkeypatch.setattr(parking, "BACKOFF_FIRST", timedelta(0))
+    monkeypatch.setattr(parking, "GAP_PATIENCE", timedelta(0))
+    mini.poison.add(13)
+    one, ill, three, four = chain("ill", 1, 13, 2, 3)
+    await send(bus, one, ill, three)
+    await until(lambda: reasons(store), lambda seen: seen == ["dead"])
+    await send(bus, four)
+    parked = await held(store, 2, 3, 4)
+    assert ("next_attempt" in parked, parked["attempts"]) == (False, 2)
+
+
+async def reasons(store: Ticking) -> list[str]:
+    return [one["reason"] for one in store.all("parked")]
