@@ -2,10 +2,9 @@
 streams go. Anybody may write rubbish there: what cannot be read is passed over.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from shared.chassis.envelope import short
 from shared.chassis.ports import Outgoing, Record
@@ -35,7 +34,7 @@ class Ask(Frozen):
     """
 
     kind: Literal["ask"] = "ask"
-    at: datetime
+    at: AwareDatetime
     topic: Annotated[str, Field(max_length=100)]
     key: Key
     first: Number
@@ -47,7 +46,7 @@ class Heads(Frozen):
     """Where streams of a topic end. `asked` repeats the `known` of the ask that this answers."""
 
     kind: Literal["heads"] = "heads"
-    at: datetime
+    at: AwareDatetime
     topic: Annotated[str, Field(max_length=100)]
     asked: Number | None = None
     heads: Annotated[tuple[Head, ...], Field(max_length=MOST_HEADS)]
