@@ -1,20 +1,21 @@
 """A handler that was added later runs over what it has missed: each event once, beside the rest.
 
 Positions do not move: the events were applied, only without this handler. Which of a key's events
-were made up for is kept in `filled`, in the transaction of their effects. While an older release
-still reads a partition, it is not known yet what that one lets go by: the job waits. What was
-missed in a topic that was made anew since is not known any more: it fails, and is not guessed.
+were made up for is kept in `filled`, in the transaction of their effects. Of copies of an event the
+first one counts: what stands before a stretch that was missed is not missed in it. While an older
+release still reads a partition, it is not known yet what that one lets go by: the job waits. What
+was missed in a topic that was made anew since is not known any more: it fails, and is not guessed.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
-from shared.chassis import streams
+from shared.chassis import filled, streams
 from shared.chassis.audit import Asked
 from shared.chassis.batch import Ref
 from shared.chassis.clock import NEVER, Clock
@@ -29,18 +30,19 @@ from shared.chassis.ports import (
     Document,
     Instant,
     Place,
+    Record,
     Store,
     StoreError,
     place_id,
 )
-from shared.chassis.ranges import Range, merged
+from shared.chassis.ranges import Range, is_within, merged
 from shared.chassis.replies import Stored
 from shared.chassis.tail import events_of
 from shared.chassis.work import Answered, Application, Work, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context, Frozen, Refused, Unknown
 
-COLLECTION, FILLED = "backfills", "filled"
+COLLECTION = "backfills"
 CLAIM = timedelta(seconds=60)
 FAILURES_KEPT = 100
 ANEW = "backfill-topic-anew"
@@ -80,22 +82,19 @@ class Fill(Work):
     def __init__(self, context: Context, arrived: Envelope) -> None:
         super().__init__(context)
         self.arrived = arrived
-        self._filled = Ref(FILLED, f"{arrived.type}/{arrived.key}")
 
     def wanted(self) -> Sequence[Ref]:
         """The position of the key, and what of it was made up for."""
-        return [stream_ref(self.arrived.key), self._filled]
+        return [stream_ref(self.arrived.key), filled.filled_ref(self.arrived)]
 
     def fold(self, scope: Scope) -> bool:
         """Apply it unless that was done, or is still to come by itself."""
         arrived = self.arrived
         position, _ = streams.applied(stream_at(scope, stream_ref(arrived.key)), arrived.topic)
-        filled = scope.read(self._filled) or {"_id": self._filled.id, "done": []}
-        done, number = _ranges(filled["done"]), arrived.sequence
-        if number > position or any(first <= number <= last for first, last in done):
+        if arrived.sequence > position or filled.is_filled(scope, arrived):
             return False
         Application(arrived, scope.batch.handlers, -1, self.context).act(scope)
-        scope.put(self._filled, {**filled, "done": merged([*done, (number, number)])})
+        filled.note(scope, arrived)
         return True
 
 
@@ -172,10 +171,14 @@ class Backfills:
     async def _fill(
         self, job: Document, place: Place, stretch: Stretch, claimed: datetime
     ) -> tuple[Document, datetime]:
-        """One stretch of a partition; the claim is kept alive with the progress."""
-        missed = self.bus.scan(place[0], {place: stretch.start}, {place: stretch.end})
-        async for records in missed:
-            mine = [event for _, event in events_of(records) if event.type == job["_id"]]
+        """One stretch of a partition; the claim is kept alive with the progress.
+
+        What stands before it is read too: of that a copy in the stretch is none of what was missed.
+        """
+        before: dict[str, list[Range]] = {}
+        async for records in self.bus.scan(place[0], {place: 0}, {place: stretch.end}):
+            first = _first_in(stretch, events_of(records), before)
+            mine = [event for event in first if event.type == job["_id"]]
             for wave in _waves(mine) or [[]]:
                 job = await self._apply(job, wave)
                 claimed = await self._move(job, claimed, self.clock.now() + CLAIM)
@@ -211,9 +214,18 @@ class Backfills:
         }
 
 
-def _ranges(done: Sequence[Any]) -> list[Range]:
-    """As they are kept; the numbers one by one that an earlier release kept are taken too."""
-    return [(one, one) if isinstance(one, int) else (one[0], one[1]) for one in done]
+def _first_in(
+    stretch: Stretch, found: Sequence[tuple[Record, Envelope]], before: dict[str, list[Range]]
+) -> list[Envelope]:
+    """Those that did not stand before the stretch already; what stands there is noted by key."""
+    first: list[Envelope] = []
+    for record, event in found:
+        ranges, number = before.get(event.key, []), event.sequence
+        if record.offset < stretch.start:
+            before[event.key] = merged([*ranges, (number, number)])
+        elif not is_within(number, ranges):
+            first.append(event)
+    return first
 
 
 def _waves(events: list[Envelope]) -> list[list[Envelope]]:

@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import structlog
 
-from shared.chassis import logging, metrics, streams
+from shared.chassis import filled, logging, metrics, streams
 from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope, short
 from shared.chassis.fold import Scope, stream_at, stream_ref
@@ -52,7 +52,7 @@ def parked_ref(topic: str, key: str) -> Ref:
 
 def open_gap(scope: Scope, later: Envelope, at: datetime) -> None:
     """Park a key whose next event is missing, with the later one that told."""
-    keep(scope, _with_event(_empty(later.topic, later.key, "gap", at), later))
+    keep(scope, _with_event(scope, _empty(later.topic, later.key, "gap", at), later))
 
 
 def expect(scope: Scope, topic: str, key: str, known: int, at: datetime) -> None:
@@ -68,7 +68,7 @@ def expect(scope: Scope, topic: str, key: str, known: int, at: datetime) -> None
 
 def open_failure(scope: Scope, arrived: Envelope, error: Exception, at: datetime) -> None:
     """Park a key whose next event fails in its handler."""
-    parked = _with_event(_empty(arrived.topic, arrived.key, "failed", at), arrived)
+    parked = _with_event(scope, _empty(arrived.topic, arrived.key, "failed", at), arrived)
     parked |= {"attempts": 1, "code": code_of(error), "next_attempt": at + BACKOFF_FIRST}
     scope.count(metrics.HANDLER_FAILURES, arrived.type, parked["code"])
     _say(arrived, error, 1)
@@ -83,7 +83,8 @@ def fork(scope: Scope, topic: str, key: str, other: Document, at: datetime) -> N
     if "fork" not in parked or _is_the_event_of(parked["fork"], other):
         keep(scope, _forked(parked, other))
     elif "value" in other and other["sequence"] > parked["known"]:
-        keep(scope, _with_event(parked, Envelope.from_document(other)))  # its branch goes on
+        event = Envelope.from_document(other)  # its branch goes on
+        keep(scope, _with_event(scope, parked, event))
 
 
 def _is_the_event_of(head: Document, other: Document) -> bool:
@@ -99,7 +100,7 @@ def hold(scope: Scope, arrived: Envelope, at: datetime) -> None:
     ref = parked_ref(arrived.topic, arrived.key)
     scope.need([ref])
     parked = scope.read(ref) or _empty(arrived.topic, arrived.key, "gap", at)
-    keep(scope, _with_event(parked, arrived))
+    keep(scope, _with_event(scope, parked, arrived))
 
 
 def wants_it(scope: Scope, arrived: Envelope) -> bool:
@@ -135,8 +136,16 @@ def drain(  # noqa: PLR0913  which key, how, when
         if (error := _try(scope, left, apply)) is not None:
             _fail(scope, parked, left, error, at)
             return
+        _note(scope, parked, left[0])
         moved = True
     settle(scope, _left(parked, left), at, moved=moved)
+
+
+def _note(scope: Scope, parked: Document, applied: Envelope) -> None:
+    """What went by here before there was a handler, but had its effect now, is not made up for."""
+    held = next(one for one in parked["events"] if one["sequence"] == applied.sequence)
+    if not held.get("handled") and filled.is_handled(scope.batch.handlers, applied.type):
+        filled.note(scope, applied)
 
 
 def _try(scope: Scope, left: Sequence[Envelope], apply: Apply) -> Exception | None:
@@ -223,7 +232,8 @@ def _forked(parked: Document, other: Document) -> Document:
 
 
 def _left(parked: Document, left: Sequence[Envelope]) -> Document:
-    return {**parked, "events": [event.to_document() for event in left]}
+    numbers = {event.sequence for event in left}
+    return {**parked, "events": [one for one in parked["events"] if one["sequence"] in numbers]}
 
 
 def _empty(topic: str, key: str, why: str, at: datetime) -> Document:
@@ -242,17 +252,26 @@ def _empty(topic: str, key: str, why: str, at: datetime) -> Document:
     }
 
 
-def _with_event(parked: Document, arrived: Envelope) -> Document:
+def _with_event(scope: Scope, parked: Document, arrived: Envelope) -> Document:
     events = parked["events"]
     for event in events:
         if event["sequence"] == arrived.sequence:
             same = Envelope.from_document(event).digest == arrived.digest
             return parked if same else _forked(parked, arrived.to_document())
-    there = sorted([*events, arrived.to_document()], key=lambda event: event["sequence"])
-    held = there[: _room(there)]
-    known = max(parked["known"], arrived.sequence)
-    dropped = parked["dropped"] or len(held) < len(there)
-    return {**parked, "events": held, "known": known, "dropped": dropped}
+    handled = filled.is_handled(scope.batch.handlers, arrived.type)
+    one = arrived.to_document() | {"handled": handled and arrived.sequence > _passed(parked)}
+    there = sorted([*events, one], key=lambda event: event["sequence"])
+    room = _room(there)
+    kept = {**parked, "events": there[:room], "known": max(parked["known"], arrived.sequence)}
+    if gone := there[room:]:
+        passed = [one["sequence"] for one in gone if not one.get("handled")]
+        kept |= {"dropped": True, "passed": max([_passed(parked), *passed])}
+    return kept
+
+
+def _passed(parked: Document) -> int:
+    """The highest number that was let go of by a release without a handler for it."""
+    return int(parked.get("passed", 0))
 
 
 def _room(events: Sequence[Document]) -> int:

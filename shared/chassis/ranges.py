@@ -15,3 +15,8 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
         else:
             found.append((first, last))
     return found
+
+
+def is_within(number: int, ranges: Iterable[Range]) -> bool:
+    """Whether one of these ranges has this number."""
+    return any(first <= number <= last for first, last in ranges)

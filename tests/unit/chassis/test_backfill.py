@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.chassis import backfill
+from shared.chassis import backfill, parking
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
 from shared.chassis.ports import Record, StoreError
@@ -164,3 +164,50 @@ async def marked(store: Any) -> bool:
     known = await store.some("handled", ["telar.shelf/0", "telar.shelf/1"])
     missed = [one for document in known.values() for one in document["missed"]]
     return any(one["type"] == LENT and "marks" in one for one in missed)
+
+
+async def test_what_was_held_across_the_release_is_not_made_up_for_once_it_had_its_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "HELD_EVENTS", 2)  # so the fourth is let go of, and sent again
+    store, bus = Ticking(), MemoryBus()
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    one, two, three, four = map(encode, chain("ana", 1, 2, 3, 4))
+    five = encode(chain("ana", 1, 2, 3, 4, 5)[-1])
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, one, three, four, five)
+        await until(
+            lambda: CoreSuite.parked(deaf), lambda held: [row["known"] for row in held] == [5]
+        )
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        await until(lambda: marked(store))
+        await CoreSuite.send(bus, two)
+        await CoreSuite.card(reader, "ana", [2, 3])
+        await CoreSuite.send(bus, four, five)
+        await CoreSuite.card(reader, "ana", [2, 3, 4, 5])
+        await filled(reader)
+        await CoreSuite.card(reader, "ana", [2, 3, 4, 5, 1])
+
+
+async def test_a_copy_of_what_was_handled_before_a_release_without_the_handler_is_not_missed(
+    tmp_path: Path,
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    one, two, three = map(encode, chain("ana", 1, 2, 3))
+    async with running(mini.READER, tmp_path / "keys", *lent) as reader:
+        await CoreSuite.send(bus, one, two)
+        await CoreSuite.card(reader, "ana", [1, 2])
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await CoreSuite.send(bus, two, three)
+        await until(lambda: position(deaf), lambda at: at == 3)
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        job = await filled(reader)
+        await CoreSuite.card(reader, "ana", [1, 2, 3])
+        assert (job["events"], job["applied"], job["failures"]) == (1, 1, [])
+
+
+async def position(service: Running) -> int:
+    """How far the topic was applied, of all its keys together."""
+    applied = (await service.json("/operations/reader"))["applied"]
+    return int(applied.get("shelf", 0))
