@@ -99,13 +99,11 @@ class Announcer:
         """The heads of keys that changed since the last time and are quiet now."""
         upto = self.clock.now() - QUIET
         since = duty.get("since", upto - EVERY)
-        last: dict[str, Document] = {}
+        last: dict[str, Head] = {}
         busy: set[str] = set()
         async for page in outbox.since(self.store, first_id(since - OVERLAP)):
-            for commit in page:
-                found = {event["key"]: event for event in commit["events"]}
-                busy |= found.keys() if commit["at"] > upto else set()
-                last |= found
+            busy |= {each["key"] for one in page if one["at"] > upto for each in one["events"]}
+            last |= _higher(page, last)
             # After a long outage all this takes longer than a claim: what is said stays said.
             if len(last) > _MOST_KEYS or self.duties.runs_out(duty):
                 await self._say_all(last, busy)
@@ -114,8 +112,8 @@ class Announcer:
         await self._say_all(last, busy)
         await self.duties.done(duty, self.clock.now() + EVERY, since=upto)
 
-    async def _say_all(self, last: dict[str, Document], busy: set[str]) -> None:
-        quiet = [_head_after(event) for key, event in last.items() if key not in busy]
+    async def _say_all(self, last: dict[str, Head], busy: set[str]) -> None:
+        quiet = [head for key, head in last.items() if key not in busy]
         for start in range(0, len(quiet), MOST_HEADS):
             await self._say(quiet[start : start + MOST_HEADS])
 
@@ -144,6 +142,20 @@ class Announcer:
 
 def _head(key: str, place: tuple[int, str]) -> Head:
     return Head(key=key, sequence=place[0], digest=place[1])
+
+
+def _higher(page: list[Document], known: dict[str, Head]) -> dict[str, Head]:
+    """Of each key the highest number in these commits, where it is higher than what is known.
+
+    Not the last one: the order of commits is that of their processes' clocks.
+    """
+    events = [event for commit in page for event in commit["events"]]
+    last = {event["key"]: event for event in sorted(events, key=lambda one: one["sequence"])}
+    return {
+        key: _head_after(event)
+        for key, event in last.items()
+        if key not in known or event["sequence"] > known[key].sequence
+    }
 
 
 def _head_after(event: Document) -> Head:

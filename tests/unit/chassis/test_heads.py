@@ -52,6 +52,26 @@ async def test_quiet_keys_are_said_once_each_however_long_it_takes(
     assert said(bus) == [f"key-{number:03d}" for number in range(30)]
 
 
+@pytest.mark.parametrize("most", [1, 5])
+async def test_the_highest_number_of_a_key_is_said_whoever_committed_it_when(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are in the order of each replica's clock, and two of them may be seconds apart."""
+    monkeypatch.setattr(outbox, "_FIRST", most)
+    store, bus = Ticking(), MemoryBus()
+    telling, _ = await announcer(store, bus, 0)
+    at = telling.clock.now() - timedelta(seconds=20)
+    five, six = chain("ana", 1, 2, 3, 4, 5, 6)[4:]
+    for event in (six, five):
+        document = outbox_document([event], at)
+        assert document is not None
+        store.apply({("outbox", str(document["_id"])): document})
+    await telling.look()
+    messages = [read(record) for record in bus.records(CONTROL)]
+    heads = [head for one in messages if isinstance(one, Heads) for head in one.heads]
+    assert [(head.sequence, head.digest) for head in heads] == [(6, six.digest)]
+
+
 async def test_what_was_said_before_it_broke_off_is_not_said_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
