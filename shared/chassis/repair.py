@@ -1,7 +1,10 @@
 """Parked keys: tried again, and what is missing asked for; what publishers say is compared."""
 
 import asyncio
-from collections import deque
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -25,6 +28,12 @@ from shared.chassis.writer import Writer
 from shared.model import Context
 
 CLAIM = timedelta(seconds=30)
+EARLY = timedelta(seconds=2)
+"""After so long it is asked again whether the topic was read as far as it must be."""
+
+FORGET = 600.0
+"""Seconds after which nobody waits any more for what was asked about."""
+
 ANSWER_MOST = 500
 """Events that one ask can bring."""
 
@@ -33,22 +42,35 @@ DEFERRED_MOST = 200
 
 log = structlog.get_logger("telar.repair")
 
+Read = Mapping[Place, tuple[int, int]]
+"""By partition of a topic how far it is read, and its end."""
+
 
 class Progress:
     """Whether a group has read a topic as far as it went when that was first asked."""
 
     def __init__(self, bus: Bus, group: str) -> None:
         self._bus, self._group = bus, group
-        self._wanted: dict[str, dict[Place, int]] = {}
+        self._wanted: OrderedDict[str, tuple[float, dict[Place, int]]] = OrderedDict()
 
     async def reached(self, name: str, topic: str) -> bool:
         """Until then what is missing may yet come by itself."""
-        now = await self._bus.progress(self._group, topic)
+        return self.is_enough(name, await self.of(topic))
+
+    async def of(self, topic: str) -> Read:
+        """How far it is read now: asked once for all who want to know."""
+        return await self._bus.progress(self._group, topic)
+
+    def is_enough(self, name: str, now: Read) -> bool:
+        """Whether that is as far as the topic went when this name first asked."""
+        at = time.monotonic()
+        while self._wanted and next(iter(self._wanted.values()))[0] < at - FORGET:
+            self._wanted.popitem(last=False)  # who asked was released meanwhile
         ends = {place: end for place, (_, end) in now.items()}
-        wanted = self._wanted.setdefault(name, ends)
+        _, wanted = self._wanted.pop(name, (at, ends))
         if any(noted < min(wanted.get(place, 0), end) for place, (noted, end) in now.items()):
+            self._wanted[name] = at, wanted
             return False
-        del self._wanted[name]
         return True
 
 
@@ -80,21 +102,42 @@ class Repair:
 
     async def look(self) -> None:
         """Retry or ask for each parked key whose next attempt has come."""
-        at = self.clock.now()
-        for parked in await self.store.before(parking.COLLECTION, "next_attempt", at, 50):
-            place = Instant(parking.COLLECTION, parked["_id"], "next_attempt")
-            if not await self.store.move(place, parked["next_attempt"], at + CLAIM):
-                continue
-            if parked["reason"] == "gap" and not await self._ask(parked):
-                await self.store.move(place, at + CLAIM, at + timedelta(seconds=2))
-                continue
-            cause = f"retry/{parked['_id']}/{at.isoformat()}"
-            work = Drain(self._context(cause), parked["topic"], parked["key"])
-            self.writer.submit([work])
-            await asyncio.gather(work.future, return_exceptions=True)
+        now = self.clock.now()
+        due = await self.store.before(parking.COLLECTION, "next_attempt", now, 50)
+        read = await self._read_so_far(due)
+        for parked in due:
+            await self._attend(parked, read.get(parked["topic"]))
         for why in ("gap", "failed", "dead", "fork"):
             waiting = await self.store.count(parking.COLLECTION, {"reason": why}, None)
             metrics.PARKED.labels(why).set(waiting)
+
+    async def _read_so_far(self, due: Sequence[Document]) -> dict[str, Read]:
+        """How far each topic with a gap is read: before anything is claimed, Kafka may be slow."""
+        found: dict[str, Read] = {}
+        for topic in {parked["topic"] for parked in due if parked["reason"] == "gap"}:
+            with suppress(BusError):  # its gaps wait for Kafka; what failed in a handler does not
+                found[topic] = await self._progress.of(topic)
+        return found
+
+    async def _attend(self, parked: Document, read: Read | None) -> None:
+        """Claim one key from this moment on, and try it; a gap only once its topic was read."""
+        is_gap, at = parked["reason"] == "gap", self.clock.now()
+        is_early = is_gap and not self._has_read(parked, read)
+        place = Instant(parking.COLLECTION, parked["_id"], "next_attempt")
+        until = at + (EARLY if is_early else CLAIM)
+        if not await self.store.move(place, parked["next_attempt"], until) or is_early:
+            return
+        if is_gap:
+            await self._ask(parked)
+        cause = f"retry/{parked['_id']}/{at.isoformat()}"
+        work = Drain(self._context(cause), parked["topic"], parked["key"])
+        self.writer.submit([work])
+        await asyncio.gather(work.future, return_exceptions=True)
+
+    def _has_read(self, parked: Document, read: Read | None) -> bool:
+        """Else what is missing may yet come by itself."""
+        name = f"{parked['_id']}/{parked['since'].isoformat()}"  # of this gap, and no later one
+        return read is not None and self._progress.is_enough(name, read)
 
     async def listen(self) -> None:
         """Compare the heads that were heard with our positions, once we have read as far."""
@@ -135,11 +178,9 @@ class Repair:
             )
         )
 
-    async def _ask(self, parked: Document) -> bool:
-        """Ask for what is missing; False while it may yet come by itself."""
+    async def _ask(self, parked: Document) -> None:
+        """Ask for what is missing."""
         topic, key = parked["topic"], parked["key"]
-        if not await self._progress.reached(parked["_id"], topic):
-            return False
         position, _ = await self._position(topic, key)
         held = parked["events"]
         last = held[0]["sequence"] - 1 if held else position + ANSWER_MOST
@@ -156,7 +197,6 @@ class Repair:
         )
         metrics.GAPS_ASKED.labels(topic).inc()
         log.warning("gap.asked", topic=topic, first=position + 1, last=last)
-        return True
 
     async def _position(self, topic: str, key: str) -> tuple[int, str]:
         stream = await self.store.get(streams.COLLECTION, key) or streams.fresh(key)

@@ -1,0 +1,155 @@
+"""Many keys wait, Kafka is slow: each is taken once, and a topic is asked about once."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.chassis import parking, repair
+from shared.chassis.control import CONTROL, Ask, read
+from shared.chassis.envelope import Envelope, encode
+from shared.chassis.memory import MemoryBus
+from shared.chassis.ports import BusError, Instant, Place
+from shared.chassis.repair import Progress, Repair
+from tests.integration.core_suite import CoreSuite, chain
+from tests.support import mini
+from tests.support.app import Running, running
+from tests.support.wait import until
+from tests.unit.chassis.test_core import Ticking
+
+SHELF = "telar.shelf"
+KEYS = ("ana", "eva", "zoe", "gil")
+
+
+class Asked(MemoryBus):
+    """It counts who asks how far a group has read."""
+
+    asked = 0
+
+    async def progress(self, group: str, topic: str) -> dict[Place, tuple[int, int]]:
+        self.asked += 1
+        async with self.faults.around("progress"):
+            return await super().progress(group, topic)
+
+
+@pytest.fixture
+def bus() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def store() -> Ticking:
+    return Ticking()
+
+
+@pytest.fixture
+async def reader(
+    tmp_path: Path, store: Ticking, bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Running]:
+    """Whose repair looks only where a test says so."""
+
+    async def never(_: Repair) -> None:
+        """In place of its loop."""
+
+    monkeypatch.setattr(Repair, "run", never)
+    monkeypatch.setattr(parking, "GAP_PATIENCE", timedelta(0))
+    async with running(mini.READER, tmp_path, store, bus) as service:
+        yield service
+
+
+async def park(store: Ticking, bus: Asked, *events: Envelope) -> None:
+    await CoreSuite.send(bus, *map(encode, events))
+
+    async def count() -> int:
+        return len(store.all("parked"))
+
+    await until(count, lambda found: found == len(events))
+
+
+def asks(bus: Asked) -> list[str]:
+    said = map(read, bus.records(CONTROL))
+    return sorted(one.key for one in said if isinstance(one, Ask))
+
+
+async def looked(reader: Running) -> None:
+    """Look until the group has read as far as the topic goes."""
+    repairing = reader.runtime.repair
+    await until(lambda: repairing._progress.reached("test", SHELF))
+    await repairing.look()
+
+
+async def test_a_topic_is_asked_about_once_a_look(
+    reader: Running, store: Ticking, bus: Asked
+) -> None:
+    await park(store, bus, *(chain(key, 1, 2)[1] for key in KEYS))
+    before = bus.asked
+    await reader.runtime.repair.look()
+    assert bus.asked == before + 1
+
+
+async def test_a_claim_is_of_the_moment_in_which_it_is_made(
+    reader: Running, store: Ticking, bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await park(store, bus, *(chain(key, 1, 2)[1] for key in KEYS))
+    clock, claims = reader.runtime.clock, list[bool]()
+    late = timedelta(0)
+    now, move = clock.now, store.move
+    monkeypatch.setattr(clock, "now", lambda: now() + late)
+
+    async def slow(*_: object) -> dict[Place, tuple[int, int]]:
+        nonlocal late
+        late += 2 * repair.CLAIM
+        return {}  # nothing is behind
+
+    async def noted(place: Instant, was: datetime, to: datetime, also: Any = None) -> bool:
+        claims.append(to > clock.now())
+        return await move(place, was, to, also)
+
+    monkeypatch.setattr(bus, "progress", slow)
+    monkeypatch.setattr(store, "move", noted)
+    await reader.runtime.repair.look()
+    assert claims == [True] * len(KEYS)
+    assert {one["attempts"] for one in store.all("parked")} == {1}
+
+
+async def test_gaps_wait_for_kafka_and_nothing_else_does(
+    reader: Running, store: Ticking, bus: Asked
+) -> None:
+    mini.poison.add(13)
+    await park(store, bus, *(chain(key, 1, 2)[1] for key in KEYS), *chain("ill", 13))
+    mini.poison.clear()
+    bus.faults.fail_next("progress", BusError)
+    (ill,) = [one for one in store.all("parked") if one["key"] == "ill"]
+
+    async def is_due() -> bool:
+        return reader.runtime.clock.now() > ill["next_attempt"]
+
+    await until(is_due)
+    await reader.runtime.repair.look()
+    await CoreSuite.card(reader, "ill", [13])
+    assert asks(bus) == []
+    assert bus.asked == 1
+
+
+async def test_every_gap_is_asked_for_once_the_topic_was_read(
+    reader: Running, store: Ticking, bus: Asked
+) -> None:
+    await park(store, bus, *(chain(key, 1, 2)[1] for key in KEYS))
+    await looked(reader)
+    assert asks(bus) == sorted(KEYS)
+
+
+async def test_what_nobody_asks_about_any_more_is_forgotten(
+    bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bus.ensure({SHELF: 1})
+    await CoreSuite.send(bus, *map(encode, chain("ana", 1)))
+    progress = Progress(bus, "reader")
+    assert not await progress.reached("ana", SHELF)
+    assert not await progress.reached("eva", SHELF)
+    assert [*progress._wanted] == ["ana", "eva"]
+    monkeypatch.setattr(repair, "FORGET", 0.0)
+    assert not await progress.reached("eva", SHELF)
+    assert [*progress._wanted] == ["eva"]
