@@ -77,7 +77,7 @@ async def test_what_breaks_again_and_again_is_given_up_whatever_else_happens(
         raise ZeroDivisionError
 
     monkeypatch.setattr(compare.Comparison, "run", run)
-    monkeypatch.setattr(rebuild, "SILENT", timedelta(seconds=0.05))
+    monkeypatch.setattr(rebuild, "SILENT", timedelta(seconds=0.3))
     async with place.process() as process:
         await place.women("ana")
         await counted(process, 1)
