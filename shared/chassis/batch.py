@@ -1,18 +1,26 @@
 """What a transaction loaded, and what its intents made of it: documents in memory. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import structlog
 from prometheus_client import Counter
+from pydantic import ValidationError
 
 from shared.chassis.envelope import Envelope
+from shared.chassis.errors import StateUnreadable
 from shared.chassis.ports import Document, Drop, Loaded, Put, Write
 from shared.model import Aggregate, Frozen, Handlers
 
 BATCH_BYTES = 4 * 1024 * 1024
 """A batch is closed once its events are this large: an outbox document is one commit's events."""
+
+log = structlog.get_logger("telar.batch")
+
+Check = Callable[[Write], None]
+"""Raises what keeps this from being written, whoever writes it."""
 
 
 class Ref(NamedTuple):
@@ -67,9 +75,12 @@ class Cell:
 class Batch:
     """What one transaction loaded, and what its intents made of it so far."""
 
-    def __init__(self, handlers: Handlers, before: "Batch | None" = None) -> None:
-        self.handlers, self.before = handlers, before
+    def __init__(
+        self, handlers: Handlers, before: "Batch | None" = None, check: Check | None = None
+    ) -> None:
+        self.handlers, self.before, self.check = handlers, before, check
         self.cells: dict[Ref, Cell] = {}
+        self.unreadable: set[Ref] = set()
         self.published: list[Envelope] = []
         self.counted: list[Count] = []
         self.bytes = 0
@@ -82,9 +93,20 @@ class Batch:
                 continue
             document = loaded.get(ref.collection, {}).get(ref.id)
             was = document.get("version") if document else None
-            cell = self._left_by_before(ref, was) or Cell(was, _value(ref, document))
+            try:
+                cell = self._left_by_before(ref, was) or Cell(was, _value(ref, document))
+            except StateUnreadable:
+                self.unreadable.add(
+                    ref
+                )  # it is the failure of whoever needs it, and of nobody else
+                continue
             self._loaded[ref] = cell.value
             self.cells[ref] = cell
+
+    def lacking(self, refs: Iterable[Ref]) -> Exception:
+        """Why these are not here: one cannot be read, or they were not loaded yet."""
+        missing = Missing(refs)
+        return missing if self.unreadable.isdisjoint(missing.refs) else StateUnreadable()
 
     def _left_by_before(self, ref: Ref, was: int | None) -> Cell | None:
         """What the batch before this one is about to write, where it was not to be seen yet."""
@@ -100,7 +122,7 @@ class Batch:
 
     def writes(self) -> list[Write]:
         """Every changed document, whole, one version up."""
-        return [_write(ref, cell) for ref, cell in self.cells.items() if cell.changed]
+        return [write_of(ref, cell) for ref, cell in self.cells.items() if cell.changed]
 
 
 def _value(ref: Ref, document: Document | None) -> Any:
@@ -110,12 +132,24 @@ def _value(ref: Ref, document: Document | None) -> Any:
 
 
 def state_of(aggregate: Aggregate[Any], document: Document) -> Any:
-    """The state that a stored document holds."""
+    """The state that a stored document holds. Raises `StateUnreadable`."""
     known = aggregate.state.model_fields
     fields = {name: value for name, value in document.items() if name in known}
     if "id" in known:
         fields["id"] = document["_id"]
-    return aggregate.state.model_validate(fields)
+    try:
+        return aggregate.state.model_validate(fields)
+    except Exception as error:
+        log.warning("state.unreadable", aggregate=aggregate.name, faults=_faults(error))
+        raise StateUnreadable from None
+
+
+def _faults(error: Exception) -> list[str]:
+    """Which fields are not as they should be, and how; never a value."""
+    if not isinstance(error, ValidationError):
+        return [type(error).__name__]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return sorted({":".join([*map(str, one["loc"][:1]), one["type"]]) for one in found})
 
 
 def document_of(aggregate: Aggregate[Any], doc_id: str, state: Frozen, version: int) -> Document:
@@ -128,7 +162,8 @@ def document_of(aggregate: Aggregate[Any], doc_id: str, state: Frozen, version: 
     return document
 
 
-def _write(ref: Ref, cell: Cell) -> Write:
+def write_of(ref: Ref, cell: Cell) -> Write:
+    """What writes a changed document."""
     if cell.value is None:
         return Drop(ref.collection, ref.id, cell.was or 0)
     version = (cell.was or 0) + 1

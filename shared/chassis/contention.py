@@ -9,10 +9,14 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import structlog
+
+from shared.chassis import logging
 from shared.chassis.batch import Ref, by_collection
 from shared.chassis.breaker import BreakerOpen
+from shared.chassis.errors import Problem
 from shared.chassis.ports import Store, UniqueViolated
 from shared.chassis.work import Arrival, Work
 from shared.model import Refused
@@ -22,6 +26,8 @@ AT_ONCE = 2
 
 A_TURN = 20
 """So many of those aside are tried between two batches: neither kind starves the other."""
+
+log = structlog.get_logger("telar.writer")
 
 _SHORTEST, _LONGEST, _LONGEST_IN_PLACE = 0.004, 0.5, 0.1
 
@@ -39,6 +45,8 @@ class Group:
     until: float
     tries: int = 0
     again: float = 0.0
+    with_care: bool = False
+    """Whether each intent has to show that what it made can be written."""
 
 
 class Aside:
@@ -160,6 +168,38 @@ def _refuse(group: list[Work], violated: UniqueViolated) -> None:
     for work in group:
         code = refusal_code(work, violated)
         fail(work, Refused(code) if code else violated)
+
+
+def sorted_out(group: Group, error: Exception) -> list[Group]:
+    """How to go on after an error that is no answer to any of these: find out whose it is.
+
+    First with care; then in halves, down to one. An event has failed then and parks its key, and
+    whoever waits for another intent is told that something is broken.
+    """
+    works = [work for work in group.works if not work.future.done()]
+    kind, where = type(error).__name__, logging.place(error)
+    log.warning(
+        "batch.failed", intents=len(works), with_care=group.with_care, error=kind, where=where
+    )
+    middle = len(works) // 2
+    if works and not group.with_care:
+        return [replace(group, works=works, with_care=True)]
+    if middle:
+        return [replace(group, works=part) for part in (works[:middle], works[middle:])]
+    if works and _fails(works[0], error):
+        return [replace(group, works=works)]
+    log.error("intent.failed", exc_info=error)
+    fail_all(works, Problem(500, "internal-error"))
+    return []
+
+
+def _fails(work: Work, error: Exception) -> bool:
+    """Let an event count as failed in its handler; False if it does already, or is none."""
+    mine = work.application if isinstance(work, Arrival) else None
+    if mine is None or isinstance(mine.steps, Exception):
+        return False
+    mine.steps, mine.refs = error, ()
+    return True
 
 
 def is_read_again(work: Work) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from shared.chassis import logging
 from shared.chassis.batch import BATCH_BYTES, Batch, Missing, Ref, by_collection, in_order
 from shared.chassis.contention import Group
-from shared.chassis.fold import Scope
+from shared.chassis.fold import Careful, Scope
 from shared.chassis.patience import Aside
 from shared.chassis.ports import Snapshot, Store
 from shared.chassis.work import Arrival, Work
@@ -36,10 +36,18 @@ class Draft:
 
 
 async def drafted(
-    store: Store, handlers: Handlers, works: list[Work], before: Batch | None = None
+    store: Store,
+    handlers: Handlers,
+    works: list[Work],
+    before: Batch | None = None,
+    *,
+    carefully: bool = False,
 ) -> Draft:
-    """Fold these on one snapshot, and on what `before` changes if that does not show it yet."""
-    draft = Draft(works, Batch(handlers, before))
+    """Fold these on one snapshot, and on what `before` changes if that does not show it yet.
+
+    `carefully`: what could not be written is the failure of the intent that made it so.
+    """
+    draft = Draft(works, Batch(handlers, before, store.check if carefully else None))
     async with store.snapshot() as snapshot:
         await _fold(draft, snapshot)
     draft.batch.before = None
@@ -83,7 +91,8 @@ def _pass(draft: Draft) -> set[Ref]:
 
 def fold_one(batch: Batch, work: Work) -> Any:
     """Fold one intent into the batch, whole or not at all; an exception is its outcome."""
-    scope = Scope(batch)
+    make = Careful if batch.check else Scope
+    scope = make(batch)
     with logging.Inside(work.about):
         try:
             outcome = work.fold(scope)
@@ -91,7 +100,7 @@ def fold_one(batch: Batch, work: Work) -> Any:
         except Missing:
             raise
         except Exception as error:
-            scope = Scope(batch)
+            scope = make(batch)
             try:
                 outcome = work.failed(scope, error)
                 scope.close()

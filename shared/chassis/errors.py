@@ -3,7 +3,9 @@
 Refused (shared.model)   a rule says no: 409, 403 or 404, stored with the reply
 Problem                  the request itself is at fault, or we can't serve it now
 ├── Unauthorised         401
-└── Unavailable          503, with Retry-After; never stored
+├── Unavailable          503, with Retry-After; never stored
+└── StateUnreadable,     500: a document that this release cannot read, or that no store can
+    StateUnwritable      keep; never stored, and of an event it parks the key under this name
 Malformed                a Kafka record without a valid place: quarantined
 StoreError, BusError     (ports) infrastructure: retried, never the event's fault
 anything else            a bug: 500 for a caller, the key is parked for an event
@@ -35,6 +37,20 @@ class Unavailable(Problem):
 
     def __init__(self, code: str, retry_after: int = 1) -> None:
         super().__init__(503, code, headers={"retry-after": str(retry_after)})
+
+
+class StateUnreadable(Problem):
+    """What is stored is no state to this release; whoever needs it fails alone."""
+
+    def __init__(self) -> None:
+        super().__init__(500, "state-unreadable")
+
+
+class StateUnwritable(Problem):
+    """What an intent has made of a document, or what it says, cannot be stored."""
+
+    def __init__(self) -> None:
+        super().__init__(500, "state-unwritable")
 
 
 class Malformed(Exception):

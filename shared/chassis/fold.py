@@ -8,17 +8,28 @@ loaded is asked for with `Missing`: the writer loads it, for all intents at once
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import structlog
 import uuid_utils
 from prometheus_client import Counter
 
 from shared.chassis import streams
-from shared.chassis.batch import Batch, Count, Missing, Ref, in_order
+from shared.chassis.batch import Batch, Cell, Count, Ref, in_order, write_of
 from shared.chassis.envelope import Envelope, encode_value, envelope
+from shared.chassis.errors import StateUnwritable
 from shared.chassis.ports import Document
 from shared.model import Context, Do, Event, Fact, Handlers, Require, Step
 
 MAX_ROUNDS = 8
 """Reactions to reactions; beyond it is a fault of the rules."""
+
+
+ENVELOPE_BYTES = 700
+"""What an event takes in an outbox document besides its value."""
+
+INTENT_BYTES = 8 * 1024 * 1024
+"""What one intent may say: with a full batch before it, half of what a document may hold."""
+
+log = structlog.get_logger("telar.fold")
 
 
 class TooManyRounds(Exception):
@@ -39,11 +50,11 @@ class Scope:
         self.numbered: list[Envelope] | None = None
 
     def need(self, refs: Collection[Ref]) -> None:
-        """Raise `Missing` for those that were not loaded yet."""
+        """Raise `Missing` for those that were not loaded yet; or that one cannot be read."""
         there = self.batch.cells
         for ref in refs:
             if ref not in there:
-                raise Missing(one for one in refs if one not in there)
+                raise self.batch.lacking(one for one in refs if one not in there)
 
     def read(self, ref: Ref) -> Any:
         """The value as this intent sees it; None when there is no such document."""
@@ -54,13 +65,13 @@ class Scope:
             scope = scope.parent
         cell = self.batch.cells.get(ref)
         if cell is None:
-            raise Missing([ref])
+            raise self.batch.lacking([ref])
         return cell.value
 
     def put(self, ref: Ref, value: Any) -> None:
         """Change a document; None deletes it."""
         if ref not in self.batch.cells:
-            raise Missing([ref])
+            raise self.batch.lacking([ref])
         self.values[ref] = value
 
     def count(self, counter: Counter, *labels: str) -> None:
@@ -105,7 +116,7 @@ class Scope:
             cell.value, cell.changed = value, value is not None or cell.was is not None
         self.batch.published += numbered
         self.batch.counted += self.counted
-        self.batch.bytes += sum([len(event.value) for event in numbered])
+        self.batch.bytes += sum([len(event.value) + ENVELOPE_BYTES for event in numbered])
 
     def _number(self) -> list[Envelope]:
         if not self.events:
@@ -118,6 +129,44 @@ class Scope:
             self.values[ref], sealed = streams.number(stream_at(self, ref), bare)
             numbered.append(sealed)
         return numbered
+
+
+class Careful(Scope):
+    """Tries what it changed before it gives it on, so that what cannot be written is its own fault.
+
+    It builds and encodes a document for every intent that changes it, where a batch does so once:
+    so intents are only folded in one after a batch could not be written.
+    """
+
+    __slots__ = ()
+
+    def attempt(self) -> "Careful":
+        """As careful."""
+        return Careful(self.batch, self)
+
+    def join(self) -> None:
+        """Give its effects to the parent. Raises `StateUnwritable`."""
+        self._try()
+        super().join()
+
+    def close(self) -> None:
+        """Give its effects to the batch. Raises `StateUnwritable`."""
+        self._try()
+        super().close()
+
+    def _try(self) -> None:
+        assert self.batch.check is not None
+        if sum(len(value) + ENVELOPE_BYTES for _, value, _ in self.events) > INTENT_BYTES:
+            log.warning("state.unwritable", collection="outbox", error="too large")
+            raise StateUnwritable
+        for ref in in_order(self.values.keys() | self.named) if self.values else ():
+            try:
+                changed = Cell(self.batch.cells[ref].was, self.read(ref))
+                self.batch.check(write_of(ref, changed))
+            except Exception as error:
+                kind = type(error).__name__
+                log.warning("state.unwritable", collection=ref.collection, error=kind)
+                raise StateUnwritable from None
 
 
 def stream_ref(key: str) -> Ref:

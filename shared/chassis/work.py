@@ -166,7 +166,7 @@ class Arrival(Work):
         self.key = arrived.key if isinstance(arrived, Envelope) else ""
         """Of its stream; empty when it has no valid place."""
         self._stream = stream_ref(self.key)
-        self._application: Application | None = None
+        self.application: Application | None = None
         reading.add(self.place, record.offset)
 
     def about(self) -> Mapping[str, str]:
@@ -177,11 +177,11 @@ class Arrival(Work):
         """What its handler will name, found before any state is loaded (handlers are pure)."""
         if isinstance(self.arrived, Malformed):
             return [quarantine_ref(self.record)]
-        if self._application is None:  # else this is another attempt at the same transaction
-            self._application = Application(
+        if self.application is None:  # else this is another attempt at the same transaction
+            self.application = Application(
                 self.arrived, handlers, self.record.partition, self.context
             )
-        return [self._stream, *self._application.refs]
+        return [self._stream, *self.application.refs]
 
     def fold(self, scope: Scope) -> str:
         """Compare with the position; the outcome is what became of it."""
@@ -214,11 +214,11 @@ class Arrival(Work):
         except Exception as error:
             parking.open_failure(scope, arrived, error, at)
             return FAILED
-        handled = self._application is None or self._application.handler is not None
+        handled = self.application is None or self.application.handler is not None
         return APPLIED if handled else PASSED
 
     def _apply(self, scope: Scope, arrived: Envelope) -> None:
-        mine = self._application
+        mine = self.application
         if mine is None or mine.arrived is not arrived:
             handlers, partition = scope.batch.handlers, self.record.partition
             mine = Application(arrived, handlers, partition, caused_by(arrived, self.context.at))
@@ -236,14 +236,14 @@ class Application:
         self.handler = handlers.get(event_type) if event_type else None
         self.refs: Sequence[Ref] = ()
         """The aggregates that the handler named."""
-        self._steps: Sequence[Step] | Exception = ()
+        self.steps: Sequence[Step] | Exception = ()
         if event_type is not None and self.handler is not None:
             try:
                 event = event_type.model_validate_json(arrived.value)
-                self._steps = self.handler(event, lambda: arrived.fact(partition))
-                self.refs = refs_of(self._steps)
+                self.steps = self.handler(event, lambda: arrived.fact(partition))
+                self.refs = refs_of(self.steps)
             except Exception as error:
-                self._steps = error
+                self.steps = error
 
     def apply(self, scope: Scope) -> None:
         """Fold the steps and move the position, or raise and change nothing."""
@@ -256,11 +256,11 @@ class Application:
 
     def act(self, scope: Scope) -> None:
         """Fold the steps; a refusal that was foreseen is counted and changes nothing."""
-        if isinstance(self._steps, Exception):
-            raise self._steps
+        if isinstance(self.steps, Exception):
+            raise self.steps
         attempt = scope.attempt()
         try:
-            run(attempt, self._steps, self.context)
+            run(attempt, self.steps, self.context)
         except Refused as refusal:
             if self.handler is None or refusal.code not in self.handler.may_refuse:
                 raise

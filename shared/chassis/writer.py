@@ -7,7 +7,9 @@
 
 A refused intent drops out with its own answer; the others go on. A conflict with another replica
 runs the batch again; what named the contended document then goes alone, and where another process
-stays in its way it waits aside, for as long as a batch may take, while the others go on.
+stays in its way it waits aside, for as long as a batch may take, while the others go on. If it
+cannot be written for a reason that is nobody's answer, it is found out whose fault that is: his
+intent alone fails.
 """
 
 import asyncio
@@ -33,6 +35,7 @@ from shared.chassis.contention import (
     is_read_again,
     parted,
     pause,
+    sorted_out,
     with_later,
     without_culprits,
 )
@@ -134,6 +137,7 @@ class Writer:
             group.works = [work for work in group.works if not work.future.done()]
             draft = None
         works, loop = group.works, asyncio.get_running_loop()
+        parts: list[Group] = []
         try:
             async with asyncio.timeout_at(group.until):
                 await self._commit_all(group, draft)
@@ -148,8 +152,12 @@ class Writer:
         except (StoreError, Refused, Problem) as error:
             fail_all(works, error)
         except Exception as error:
-            log.exception("batch.failed", intents=len(works))
-            fail_all(works, error)
+            parts = sorted_out(group, error)
+        for part in parts:
+            await self._settle(part)
+
+    async def _drafted(self, works: list[Work], *, with_care: bool) -> Draft:
+        return await drafted(self.store, self.handlers, works, carefully=with_care)
 
     async def _commit_all(self, group: Group, draft: Draft | None) -> None:
         groups, tries = deque([group.works]), group.tries
@@ -157,7 +165,7 @@ class Writer:
         while groups:
             works = groups.popleft()
             try:
-                now = draft or await drafted(self.store, self.handlers, works)
+                now = draft or await self._drafted(works, with_care=group.with_care)
                 draft, seen = None, {ref: cell.was for ref, cell in now.batch.cells.items()}
                 await self._commit(now, is_last=not (groups or now.left))
                 parts, tries = [now.left], 0

@@ -113,6 +113,9 @@ class WriteSuite:
     ) -> None:
         with pytest.raises(ValueError, match=r"\w"):
             await save(store, new("eva"), new("ana", **fields))
+        with pytest.raises(ValueError, match=r"\w"):
+            store.check(new("ana", **fields))
+        store.check(new("eva"))
         assert await store.count("people", {}, None) == 0
 
     async def test_the_second_of_two_writers_is_in_conflict(self, store: Store) -> None:

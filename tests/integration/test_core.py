@@ -9,11 +9,11 @@ from deploy.local.servers import Servers
 from shared.chassis.kafka import KafkaBus
 from shared.chassis.mongo import MongoStore
 from shared.chassis.ports import Bus, Store
-from tests.integration.fork_suite import ForkSuite
+from tests.integration.isolation_suite import IsolationSuite
 from tests.support.own import OwnBus
 
 
-class TestCore(ForkSuite):
+class TestCore(IsolationSuite):
     @pytest.fixture
     def name(self) -> str:
         return uuid4().hex[:12]

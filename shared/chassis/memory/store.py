@@ -8,7 +8,7 @@ from typing import Any
 from shared.chassis.memory.documents import has, matches, order, stored
 from shared.chassis.memory.faults import Faults
 from shared.chassis.memory.transaction import Key, MemoryTransaction
-from shared.chassis.ports import Document, Index, Instant, StoreUnavailable
+from shared.chassis.ports import Document, Index, Instant, Put, StoreUnavailable, Write
 
 Data = Mapping[str, Mapping[str, Document]]
 """Never changed in place: a commit makes a new one, so a snapshot is a reference."""
@@ -134,6 +134,11 @@ class MemoryStore:
                 for topic, entry in stream[part].items():
                     total[topic] = total.get(topic, 0) + entry[0]
         return sums
+
+    def check(self, write: Write) -> None:
+        """Whether this could be kept. No document is too large here."""
+        if isinstance(write, Put):
+            stored(write.document)
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
         """Note the indexes; a collection is there when it is written."""

@@ -16,9 +16,9 @@ from pymongo.write_concern import WriteConcern
 
 from shared.chassis.mongo import queries
 from shared.chassis.mongo.meaning import translated
-from shared.chassis.mongo.transaction import MongoSnapshot, MongoTransaction
+from shared.chassis.mongo.transaction import MongoSnapshot, MongoTransaction, encoded
 from shared.chassis.patience import Aside, in_thread
-from shared.chassis.ports import Document, Index, Instant
+from shared.chassis.ports import Document, Index, Instant, Write
 
 _INDEX_BUILD, _ORDERLY = 600.0, 1.0
 _THREADS = 10
@@ -146,6 +146,10 @@ class MongoStore:
     async def _pipe(self, collection: str, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
         with translated():
             return await self._database[collection].aggregate(stages).to_list(None)
+
+    def check(self, write: Write) -> None:
+        """Whether this could be kept: encoded here, and sent to nobody."""
+        encoded(write)
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
         """Create what is missing: a transaction had better find its collections there."""

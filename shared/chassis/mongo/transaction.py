@@ -31,6 +31,9 @@ _COMMIT_AGAIN = 0.1
 _MOST_BYTES = 16 * 1024 * 1024
 """Of one command, a third of what the server takes."""
 
+_LARGEST = 16 * 1024 * 1024
+"""Bytes of one document, as the server takes it."""
+
 _MOST_TOGETHER = 64
 """Documents asked for by one question whatever their collections: what a few cost is the asking.
 
@@ -160,19 +163,22 @@ def _commands(writes: Sequence[Write]) -> Iterator[Staged]:
     for verb, those in groupby(writes, queries.verb):
         staged, size = Staged(verb), 0
         for write in those:
-            encoded = _encoded(write)
-            if size and size + len(encoded) > _MOST_BYTES:
+            raw = encoded(write)
+            if size and size + len(raw) > _MOST_BYTES:
                 yield staged
                 staged, size = Staged(verb), 0
-            staged.add(write, encoded)
-            size += len(encoded)
+            staged.add(write, raw)
+            size += len(raw)
         yield staged
 
 
-def _encoded(write: Write) -> bytes:
+def encoded(write: Write) -> bytes:
     """Encoded once, and checked on the way: a name with a dot would be read as a path."""
     try:
-        return bson.encode(queries.operation(write), check_keys=True)
+        raw = bson.encode(queries.operation(write), check_keys=True)
     except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
         problem = type(error).__name__  # its text may show the value
         raise ValueError(f"{write.collection}: cannot be stored ({problem})") from None
+    if len(raw) > _LARGEST:
+        raise ValueError(f"{write.collection}: too large to be stored")
+    return raw

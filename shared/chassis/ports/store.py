@@ -55,7 +55,10 @@ class Transaction(Snapshot, Protocol):
     """Snapshot reads and majority writes that become visible together, or not at all."""
 
     async def write(self, writes: Sequence[Write]) -> None:
-        """Stage these writes, one round trip a collection. Raises `Conflict`, `UniqueViolated`."""
+        """Stage these writes, one round trip a collection. Raises `Conflict`, `UniqueViolated`.
+
+        And `ValueError`, before anything was sent, where one of them could not be kept.
+        """
         ...
 
     async def commit(self) -> None:
@@ -151,6 +154,10 @@ class Store(Protocol):
 
     async def totals(self) -> tuple[dict[str, int], dict[str, int]]:
         """The sums of the last numbers given (`out`) and applied (`in`) in `streams`, by topic."""
+        ...
+
+    def check(self, write: Write) -> None:
+        """Whether this could be kept at all, without a question. Raises `ValueError`."""
         ...
 
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.tokens import Issuer
-from tests.integration.fork_suite import ForkSuite
+from tests.integration.isolation_suite import IsolationSuite
 from tests.support import mini
 from tests.support.app import Running
 from tests.support.wait import until
@@ -23,7 +23,7 @@ class Ticking(MemoryStore):
         return datetime.fromtimestamp(time.time(), UTC)
 
 
-class TestCoreInMemory(ForkSuite):
+class TestCoreInMemory(IsolationSuite):
     @pytest.fixture
     def keys(self, tmp_path: Path) -> Path:
         return tmp_path / "keys"

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import bson
+
 from shared.chassis.batch import Batch, Cell, Ref
 from shared.chassis.clock import Clock
 from shared.chassis.envelope import decode, encode
+from shared.chassis.fold import ENVELOPE_BYTES
 from shared.chassis.memory import MemoryStore
 from shared.chassis.ports import Conflict, Loaded, Record, StoreError
 from shared.chassis.work import Arrival, Reading, caused_by
@@ -121,6 +124,13 @@ async def test_what_was_read_after_a_record_that_failed_is_not_written() -> None
         writer.submit(again)
         assert await outcomes(again) == ["applied"] * len(again)
     assert store.all("parked") == []
+
+
+def test_what_an_event_takes_besides_its_value_counts_for_the_size_of_a_batch() -> None:
+    """Many small ones are a large outbox document, and that has a limit."""
+    for one in chain("a" * 36, 1, 2, 3):
+        whole = one._replace(id="i" * 36, cause="c" * 36, correlation="c" * 36, actor="a" * 36)
+        assert len(bson.encode(whole.to_document())) - len(whole.value) < ENVELOPE_BYTES
 
 
 def test_a_draft_takes_from_the_batch_before_what_its_snapshot_does_not_show() -> None:
