@@ -102,14 +102,22 @@ class _Start(ConsumerRebalanceListener):
     async def on_partitions_assigned(  # pyrefly: ignore[bad-override]  aiokafka takes both kinds
         self, assigned: set[TopicPartition]
     ) -> None:
-        """Go back to the stored offset if it is lower. A failure here would only be logged."""
+        """Go back to the stored offset if it is lower. A failure here would only be logged.
+
+        The coordinator alone is asked: a partition without a leader has no position, and would
+        keep all the others waiting.
+        """
         try:
             # What would come until the offset is known stands after it, perhaps by far.
             self._client.pause(*assigned)
             async with asyncio.timeout(CONNECT):
                 places = {(one.topic, one.partition): one for one in assigned}
-                for place, offset in (await self._offsets(list(places))).items():
-                    if offset < await self._client.position(places[place]):
+                stored = await self._offsets(list(places))
+                noted = await asyncio.gather(
+                    *(self._client.committed(places[one]) for one in stored)
+                )
+                for (place, offset), at in zip(stored.items(), noted, strict=True):
+                    if at is not None and offset < at:  # else the client starts where it should
                         self._client.seek(places[place], offset)
             self._client.resume(*assigned)
         except Exception as failure:

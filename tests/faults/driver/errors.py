@@ -100,6 +100,7 @@ _BEFORE: Mapping[str, Errors] = {
     "send_batch": _SEND,
     "getmany": _POLL,
     "commit": _NOTE,
+    "committed": _GROUP,
     "position": _PLACE,
     "list_consumer_group_offsets": _GROUP,
 }

@@ -43,6 +43,7 @@ METHODS: dict[type[Any], tuple[str, ...]] = {
     motor.AsyncIOMotorLatentCommandCursor: ("to_list",),
     AIOKafkaConsumer: (
         "commit",
+        "committed",
         "end_offsets",
         "getmany",
         "position",
