@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 import uuid_utils
@@ -221,9 +221,9 @@ class Publisher:
 
     async def _measure(self) -> None:
         metrics.OUTBOX_PENDING.set(await self.store.count(COLLECTION, {}, "send_after"))
-        far = datetime.max.replace(tzinfo=UTC)
-        oldest = await self.store.before(COLLECTION, "send_after", far, 1)
-        age = (self.clock.now() - oldest[0]["at"]).total_seconds() if oldest else 0.0
+        # Not by `send_after`: each sweep moves that, so the lowest says nothing of the age.
+        oldest = await self.store.oldest(COLLECTION, "at", "send_after")
+        age = (self.clock.now() - oldest).total_seconds() if oldest else 0.0
         metrics.OUTBOX_AGE.set(age)
         self.backlog_seconds = age
         self._measured = time.monotonic()

@@ -56,6 +56,7 @@ OWN = (
 
 INDEXES = (
     Index("outbox", "send_after", only="send_after"),
+    Index("outbox", "at", only="send_after"),
     Index("outbox", "events.key", "events.sequence"),
     Index("requests", "expires", expires=True),
     Index("parked", "next_attempt", only="next_attempt"),

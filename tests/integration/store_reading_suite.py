@@ -46,6 +46,16 @@ class ReadSuite:
         await save(store, new("eva", email="a@x"), new("ida", email="a@x"))
         assert await store.count("people", {}, None) == 2
 
+    async def test_the_oldest_is_looked_for_among_those_that_have_a_field(
+        self, store: Store
+    ) -> None:
+        assert await store.oldest("people", "at", "due") is None
+        people = [new("ana", at=NOON - HOUR), new("eva", at=NOON, due=NOON)]
+        await save(store, *people, new("zoe", at=NOON + HOUR, due=NOON - HOUR))
+        assert await store.oldest("people", "at", "due") == NOON
+        await store.clear("people", ["eva"], "due")
+        assert await store.oldest("people", "at", "due") == NOON + HOUR
+
     async def test_a_page_is_in_order_of_the_field_and_then_the_id(self, store: Store) -> None:
         ranks = {"e": 1, "d": 2, "c": 2, "b": 2, "a": 3, "f": None}
         await save(store, *(new(name, rank=rank) for name, rank in ranks.items()), new("g"))

@@ -1,6 +1,7 @@
 """The store on a real MongoDB, and what only a real one can do: be cut off, killed, frozen."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +16,9 @@ from deploy.local.servers import Servers
 from shared.chassis.mongo import MongoStore, MongoTransaction
 from shared.chassis.mongo import transaction as mongo_transaction
 from shared.chassis.ports import Conflict, OutcomeUnknown, StoreUnavailable
+from shared.chassis.runtime import INDEXES
 from tests.integration.store_reading_suite import ReadSuite
-from tests.integration.store_suite import Silence, WriteSuite, new, newer, save
+from tests.integration.store_suite import NOON, Silence, WriteSuite, new, newer, save
 from tests.support.proxy import Proxy
 from tests.support.wait import until
 
@@ -58,6 +60,19 @@ async def test_what_is_too_large_is_refused_before_it_is_sent(store: MongoStore)
     with pytest.raises(ValueError, match="too large"):
         await save(store, new("eva"), large)
     assert await store.count("people", {}, None) == 0
+
+
+async def test_the_oldest_that_waits_is_found_without_reading_what_was_sent(
+    store: MongoStore,
+) -> None:
+    await store.ensure(["outbox"], INDEXES)
+    sent = [new(f"{number}", "outbox", at=NOON) for number in range(50)]
+    await save(store, *sent, new("waits", "outbox", at=NOON, send_after=NOON))
+    having = {"send_after": {"$exists": True}}
+    plan = await store._database["outbox"].find(having).sort("at", 1).limit(1).explain()
+    stats = plan["executionStats"]
+    assert (stats["totalKeysExamined"], stats["totalDocsExamined"]) == (1, 1)
+    assert '"SORT"' not in json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
 
 
 class TestMongoStore(WriteSuite, ReadSuite):

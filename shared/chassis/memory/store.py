@@ -83,6 +83,12 @@ class MemoryStore:
             past = [row for row in rows if row[field] <= stored(moment)]
             return sorted(past, key=lambda row: order(row, field))[:limit]
 
+    async def oldest(self, collection: str, field: str, having: str) -> datetime | None:
+        """The earliest instant in `field` of the documents that have the field `having`."""
+        async with self.faults.around("oldest"):
+            rows = self.data.get(collection, {}).values()
+            return min((row[field] for row in rows if having in row), default=None)
+
     async def move(
         self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
     ) -> bool:

@@ -100,6 +100,14 @@ class MongoStore:
         """Documents whose `field` is an instant not after `moment`, the oldest first."""
         return await self._find(collection, {field: {"$lte": moment}}, field, limit)
 
+    async def oldest(self, collection: str, field: str, having: str) -> datetime | None:
+        """The earliest instant in `field` of the documents that have the field `having`."""
+        shown, by = {field: 1, "_id": 0}, [(field, pymongo.ASCENDING)]
+        with translated():
+            having_it = {having: {"$exists": True}}
+            found = await self._database[collection].find_one(having_it, shown, sort=by)
+        return found[field] if found else None
+
     async def _find(
         self, collection: str, query: Mapping[str, Any], sort: str, limit: int
     ) -> list[Document]:

@@ -129,6 +129,10 @@ class Store(Protocol):
         """Documents whose `field` is an instant not after `moment`, the oldest first."""
         ...
 
+    async def oldest(self, collection: str, field: str, having: str) -> datetime | None:
+        """The earliest instant in `field` of the documents that have the field `having`."""
+        ...
+
     async def move(
         self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
     ) -> bool:

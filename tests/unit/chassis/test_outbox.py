@@ -10,7 +10,7 @@ from shared.chassis import outbox
 from shared.chassis.clock import Clock
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
-from shared.chassis.ports import BusError, Outgoing, Place
+from shared.chassis.ports import BusError, Document, Outgoing, Place
 from tests.integration.core_suite import chain
 from tests.support.wait import until
 from tests.unit.chassis.test_core import Ticking
@@ -65,6 +65,23 @@ async def test_what_waits_is_measured_although_nothing_can_be_sent_and_ever_more
 
     await until(is_overdue, within=5.0)
     sweeping.cancel()
+
+
+async def test_a_commit_that_was_claimed_again_and_again_keeps_its_age() -> None:
+    store = Ticking()
+    publisher = outbox.Publisher(store, Hung(), clock := Clock(store))
+    now = clock.now()
+    for name, age, due in (
+        ("old", timedelta(minutes=11), outbox.CLAIM),
+        ("new", timedelta(), outbox.GRACE),
+    ):
+        commit: Document = {"_id": name, "at": now - age, "send_after": now + due, "events": []}
+        store.apply({("outbox", name): commit})
+    await publisher._measure()
+    assert publisher.overdue
+    await store.clear("outbox", ["old"], "send_after")
+    await publisher._measure()
+    assert not publisher.overdue
 
 
 async def test_more_than_memory_should_hold_is_left_to_the_sweep(
