@@ -90,6 +90,22 @@ async def test_the_same_record_in_a_topic_that_was_made_anew_has_another_mark(
     assert not set(marks[0][:3]) & set(await marks_of(bus, place))
 
 
+async def test_topics_that_are_there_are_asked_for_once(
+    bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large cluster has many, and this is done twice a minute."""
+    asked, list_topics = list[str](), AIOKafkaAdminClient.list_topics
+
+    async def counted(admin: AIOKafkaAdminClient) -> list[str]:
+        asked.append(topic)
+        return await list_topics(admin)
+
+    await bus.ensure({topic: 1})
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", counted)
+    await bus.ensure({topic: 1})
+    assert len(asked) == 1
+
+
 async def marks_of(bus: Bus, place: Place) -> list[str]:
     """Of the three records, and of an offset that is not reached."""
     return [await mark(bus, place, offset) for offset in (1, 2, 3, 4)]
