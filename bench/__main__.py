@@ -23,6 +23,7 @@ from bench.measures import (
     http,
     keys,
     memory,
+    profile,
     proxy,
     replicas,
     sweep,
@@ -48,6 +49,7 @@ MEASURES: dict[str, Measure] = {
     "proxy": proxy.measure,
     "memory": memory.measure,
     "sweep": sweep.measure,
+    "profile": profile.measure,
 }
 PACKAGES = ("aiokafka", "motor", "pymongo", "pydantic", "fastapi", "uvicorn", "faststream")
 

@@ -1,5 +1,6 @@
 """Writes docs/performance.md and its drawings from bench/results.json; measures nothing."""
 
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -49,7 +50,7 @@ def write() -> None:
     DRAWINGS.mkdir(exist_ok=True)
     parts = [_head(results), *(_line(row) for row in rows(results)), "\n"]
     parts += [_drawn(results), _floors(results), _waited(results), _checked(results)]
-    parts += [_swept(results), _notes(), _ran(results)]
+    parts += [_swept(results), _notes(), _profiled(results), _ran(results)]
     PAGE.write_text("".join(part for part in parts if part).rstrip("\n") + "\n")
 
 
@@ -178,6 +179,31 @@ def _swept(results: Results) -> str:
             said = ", ".join(mark for mark, holds in marks if holds)
             lines.append(f"| {what} | {name} | {_number(rate)} | {said} |")
     return "\n".join(lines) + "\n\n"
+
+
+def _profiled(results: Results) -> str:
+    """Whose code takes the processor time, a column for each thing that was looked at."""
+    profiled: dict[str, Any] | None = results["measures"].get("profile")
+    if profiled is None:
+        return ""
+    of: dict[str, dict[str, Any]] = profiled["of"]
+    sums = Counter[str]()
+    for one in of.values():
+        sums.update(one["parts"])
+    lines = [
+        "\n## Whose code takes it\n",
+        "Microseconds of the process's processor time. py-spy looked a hundred times a second who",
+        "holds Python's lock, the kernel counted system calls (`python -m bench profile`); looking",
+        "costs some of it.\n",
+        f"| Whose | {' | '.join(of)} |",
+        f"| --- |{' ---: |' * len(of)}",
+        *(
+            f"| {part} | {' | '.join(_number(one['parts'].get(part, 0)) for one in of.values())} |"
+            for part, _ in sums.most_common()
+        ),
+        f"| all | {' | '.join(_number(one['all']) for one in of.values())} |",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _ran(results: Results) -> str:

@@ -73,3 +73,17 @@ def test_a_gateway_that_was_measured_is_not_assumed(results: Results) -> None:
         one["processor_us"] = 432.0
     assert measured(results).gateway_us == 432.0
     assert "432 µs, measured" in capacity.table(results, Assumed())
+
+
+def test_the_page_shares_out_processor_time_by_whose_code_ran(results: Results) -> None:
+    parts = {"rules": 3.0, "web framework": 500.0}
+    of = {
+        "an event": {"all": 3, "parts": {"rules": 3.0}},
+        "a command": {"all": 503, "parts": parts},
+    }
+    results["measures"]["profile"] = {"of": of}
+    said = report._profiled(results)
+    assert "| Whose | an event | a command |" in said
+    assert said.index("| web framework | 0.00 | 500 |") < said.index("| rules | 3.00 | 3.00 |")
+    del results["measures"]["profile"]
+    assert report._profiled(results) == ""
