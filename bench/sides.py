@@ -35,7 +35,7 @@ FASTSTREAM_BATCHES = Side("FastStream, batches", FASTSTREAM.argv, {"BENCH_BATCH"
 ONE_BY_ONE = Side("aiokafka, one by one", ("bench.peers.one_by_one",))
 SENDER = Side("aiokafka alone", ("bench.peers.sender",))
 FASTAPI = Side(
-    "FastAPI + Motor", ("bench.peers.fast_api",), {"BENCH_POOL": "16", "BENCH_LOOP": "uvloop"}
+    "FastAPI + Motor", ("bench.peers.fast_api",), {"BENCH_POOL": "128", "BENCH_LOOP": "uvloop"}
 )
 
 

@@ -1,7 +1,7 @@
 """How the peers were tuned: each setting that matters, tried in turn; medians.
 
-FastAPI is compared at the best of these. By hand is compared at 500 a batch, which is what Telar
-commits at most, and FastStream at 1, 4 and 8 workers, whatever is best here.
+FastAPI is compared at the best that a sweep found. By hand is compared at 500 a batch, which is
+what Telar commits at most, and FastStream at 1, 4 and 8 workers, whatever is best here.
 """
 
 from statistics import median

@@ -46,6 +46,7 @@ def test_the_page_marks_what_is_compared_and_what_was_best(results: Results) -> 
     said = report._swept(results)
     assert "| peer | 4 | 214 | best |" in said
     assert "| peer | 8 | 181 | compared |" in said
+    assert "where another is marked, an earlier sweep found it the best" in " ".join(said.split())
 
 
 def test_what_is_compared_is_among_what_was_tried() -> None:
