@@ -3,7 +3,9 @@
 What is not run again stays there as it was, with its commit and its time.
 """
 
+import asyncio
 import platform
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -91,5 +93,20 @@ def _commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
+async def _ending(chosen: list[str]) -> None:
+    """TERM ends what runs like Ctrl-C does: sides and servers are stopped, their folder is gone."""
+    running = asyncio.ensure_future(run(chosen))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    await running
+
+
+def main(chosen: list[str]) -> None:
+    """Run; told to end, end in good order."""
+    try:
+        uvloop.run(_ending(chosen))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+
+
 if __name__ == "__main__":
-    uvloop.run(run(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -1,8 +1,6 @@
 """The processes under measurement: how each side is started, watched and ended."""
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from deploy.local import ports
-from tools.paths import ROOT
+from deploy.local.processes import Child, Program
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Place:
 class Process:
     """One running process of a side."""
 
-    child: "subprocess.Popen[bytes]"
+    child: Child
     port: int
     log: Path
 
@@ -82,18 +80,13 @@ class Process:
     def kill(self) -> None:
         """End it as a power cut would."""
         self.child.kill()
-        self.child.wait()
 
     def stop(self) -> None:
-        """End it in good order, or by force."""
-        self.child.send_signal(signal.SIGTERM)
-        try:
-            self.child.wait(12)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        """End it in good order, or by force, if it still runs."""
+        self.child.stop(12)
 
 
-def start(side: Side, place: Place, sink: str, more: Mapping[str, str] | None = None) -> Process:
+def _start(side: Side, place: Place, sink: str, more: Mapping[str, str] | None) -> Process:
     """Start one process; what it says goes to a file of the run's folder."""
     (port,) = ports.some(1)
     log = place.folder / f"{sink}-{port}.log"
@@ -113,25 +106,18 @@ def start(side: Side, place: Place, sink: str, more: Mapping[str, str] | None = 
         side.prefix + name.removeprefix("BENCH_") if name.startswith("BENCH_") else name: value
         for name, value in variables.items()
     }
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", *side.argv],
-            cwd=ROOT,
-            env=os.environ | variables,
-            stdout=output,
-            stderr=output,
-        )
-    return Process(child, port, log)
+    argv = (sys.executable, "-P", "-m", *side.argv)
+    program = Program(side.name, argv, ready=lambda: True, environment=variables)
+    return Process(Child(program, log, log.with_suffix(".pid"), signal.SIGKILL), port, log)
 
 
 @contextmanager
 def running(
     side: Side, place: Place, sink: str, more: Mapping[str, str] | None = None
 ) -> Iterator[Process]:
-    """One process for as long as the block lasts."""
-    process = start(side, place, sink, more)
+    """One process for as long as the block lasts, and no longer than its parent."""
+    process = _start(side, place, sink, more)
     try:
         yield process
     finally:
-        if process.child.poll() is None:
-            process.stop()
+        process.stop()

@@ -26,7 +26,7 @@ from bench.sides import (
     TAKES,
     TELAR,
     Side,
-    start,
+    running,
 )
 from bench.stage import Stage, ready
 from bench.work import SOURCE, SOURCE_TOPIC
@@ -70,15 +70,12 @@ async def _consumes(stage: Stage, side: Side, load: Load) -> dict[str, int]:
     async with log.tail(stage.place.kafka, topic) as tail:
         killed = 0
         for kill in range(1, KILLS + 1):
-            process = start(side, stage.place, sink)
-            await tail.until(load.orders * kill // (KILLS + 2), MOST_SECONDS)
-            process.kill()
+            with running(side, stage.place, sink) as process:
+                await tail.until(load.orders * kill // (KILLS + 2), MOST_SECONDS)
+                process.kill()
             killed = len(log.once(await tail.read()))
-        process = start(side, stage.place, sink)
-        try:
+        with running(side, stage.place, sink):
             distinct = len(log.once(await tail.whole(load.orders, MOST_SECONDS)))
-        finally:
-            process.stop()
     broken = await wrong(stage, f"telar_{sink}", load)
     await stage.drop(sink)
     await stage.unfeed()
@@ -105,21 +102,18 @@ async def _takes(stage: Stage, side: Side) -> dict[str, int]:
     async with log.tail(stage.place.kafka, SOURCE_TOPIC) as tail:
         killed = 0
         for kill in range(1, KILLS + 1):
-            process = start(side, stage.place, sink)
-            await ready(process)
-            sending = asyncio.create_task(_send(process.url, asked))
-            await tail.until(COMMANDS * kill // (KILLS + 2), MOST_SECONDS)
-            process.kill()
+            with running(side, stage.place, sink) as process:
+                await ready(process)
+                sending = asyncio.create_task(_send(process.url, asked))
+                await tail.until(COMMANDS * kill // (KILLS + 2), MOST_SECONDS)
+                process.kill()
             await asyncio.gather(sending, return_exceptions=True)
             killed = len(log.once(await tail.read()))
-        process = start(side, stage.place, sink)
-        try:
+        with running(side, stage.place, sink) as process:
             await ready(process)
             for _ in range(2):
                 await _send(process.url, asked)
             seen = log.once(await tail.whole(COMMANDS, MOST_SECONDS))
-        finally:
-            process.stop()
     buyers = await stage.database[f"telar_{SOURCE}"].buyers.find().to_list(None)
     await stage.drop(SOURCE)
     await stage.unfeed()
