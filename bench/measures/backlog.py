@@ -36,13 +36,15 @@ async def _one(stage: Stage, side: Side, load: Load) -> dict[str, float]:
     more = {"BENCH_EVENTS": str(load.orders), "BENCH_PEOPLE": str(load.people)}
     async with log.tail(stage.place.kafka, SOURCE_TOPIC) as tail:
         with running(side, stage.place, stage.sink(), more) as process:
+            await tail.reach(1, MOST_SECONDS)
+            done, before = await tail.count(), process.processor_seconds()
             await tail.until(load.orders, MOST_SECONDS)
-            used = process.processor_seconds()
+            used = process.processor_seconds() - before
             seen = await tail.whole(load.orders, MOST_SECONDS)
             if len(seen) > load.orders:  # what came twice stood for what was still to come
-                used = process.processor_seconds()
+                used = process.processor_seconds() - before
     await stage.unfeed()
-    return log.told(seen, used, load.orders)
+    return log.told(seen, used, load.orders, done)
 
 
 async def _store(stage: Stage, load: Load) -> None:

@@ -58,11 +58,13 @@ async def one(
     async with log.tail(stage.place.kafka, topic) as tail:
         with running(side, stage.place, sink, more) as process:
             await tail.reach(1, START_SECONDS)  # its start is not what is measured
+            done, before = await tail.count(), process.processor_seconds()
             await tail.until(events, seconds)
-            used = process.processor_seconds()
+            used = process.processor_seconds() - before
             if side not in SLOW and len(await tail.whole(events, seconds)) > events:
-                used = process.processor_seconds()  # what came twice stood for what was to come
+                # what came twice stood for what was to come
+                used = process.processor_seconds() - before
         seen = await tail.read()
     await stage.drop(sink)
     await log.delete(stage.place.kafka, topic)
-    return log.told(seen, used, 0 if side in SLOW else events)
+    return log.told(seen, used, 0 if side in SLOW else events, done)

@@ -36,6 +36,12 @@ def test_what_was_sent_twice_is_no_throughput() -> None:
     assert (told["events"], told["sent_twice"]) == (100, 100)
 
 
+def test_processor_time_is_of_the_events_after_the_start_alone() -> None:
+    seen = [record(number / 10, "p", number) for number in range(100)]
+    assert log.told([*seen, seen[7]], 0.8, 100, before=20)["processor_us"] == 10_000
+    assert log.told(seen[:20], 0.0, before=20)["processor_us"] == 0
+
+
 def test_a_side_that_stalled_has_no_rate() -> None:
     seen = [record(number / 10, "p", number) for number in range(10)]
     assert log.told(seen, 1.0, 10)["events"] == 10
