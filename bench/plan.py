@@ -18,8 +18,9 @@ class Plan:
     idle_commands: int = 300
     effect_seconds: float = 10.0
     keys: tuple[int, ...] = (1_000, 100_000, 1_000_000)
-    keys_events: int = 15_000
-    keys_rounds: int = 2
+    keys_events: int = 12_000
+    keys_rounds: int = 3
+    """And one before them that does not count."""
     backlog: int = 200_000
     backlog_rounds: int = 2
     proxied: int = 1_000

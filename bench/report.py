@@ -49,8 +49,8 @@ def write() -> None:
     results: Results = orjson.loads(RESULTS.read_bytes())
     DRAWINGS.mkdir(exist_ok=True)
     parts = [_head(results), *(_line(row) for row in rows(results)), "\n"]
-    parts += [_drawn(results), _floors(results), _waited(results), _checked(results)]
-    parts += [_swept(results), _notes(), _profiled(results), _ran(results)]
+    parts += [_drawn(results), _floors(results), _stored(results), _waited(results)]
+    parts += [_checked(results), _swept(results), _notes(), _profiled(results), _ran(results)]
     PAGE.write_text("".join(part for part in parts if part).rstrip("\n") + "\n")
 
 
@@ -120,6 +120,32 @@ def _beyond(results: Results) -> str:
         f" the most,\n{_number(rates[best])} events/s, where 500 reached {_number(rates['500'])} in"
         " the same sweep."
     )
+
+
+def _stored(results: Results) -> str:
+    """How far the rounds of the stored keys lie apart."""
+    keys: dict[str, Any] | None = results["measures"].get("keys")
+    if keys is None:
+        return ""
+    sides: dict[str, dict[str, Any]] = keys["sides"]
+    fewest = int(min(sides["telar"]["few"], key=int))
+    lines = [
+        "## Stored keys, round by round\n",
+        "Events a second, the least and the most of the rounds.\n",
+        f"| Stored | Used | {' | '.join(sides)} |",
+        f"| ---: | ---: |{' ---: |' * len(sides)}",
+    ]
+    for use, stores in sides["telar"].items():
+        for stored in stores:
+            used = f"{fewest:,}" if use == "few" else "all"
+            told = " | ".join(_apart(uses[use][stored]) for uses in sides.values())
+            lines.append(f"| {int(stored):,} | {used} | {told} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _apart(rounds: list[dict[str, float]]) -> str:
+    rates = [one["rate"] for one in rounds]
+    return f"{_number(min(rates))} to {_number(max(rates))}"
 
 
 def _waited(results: Results) -> str:

@@ -1,7 +1,7 @@
 """Events consumed, applied exactly once, follow-up published: a second, by one process."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import log
 from bench.feed import Load
@@ -22,6 +22,7 @@ from bench.stage import START_SECONDS, Stage
 FAST = (TELAR, BY_HAND, FASTSTREAM_BATCHES)
 SLOW = (FASTSTREAM, FASTSTREAM_4, FASTSTREAM_8, ONE_BY_ONE)
 MOST_SECONDS = 120.0
+S = TypeVar("S")
 
 
 async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
@@ -29,14 +30,15 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
     await stage.feed(Load(plan.events, plan.people))
     found: dict[str, list[dict[str, float]]] = {side.name: [] for side in (*FAST, *SLOW)}
     for number in range(plan.rounds):
-        for side in _in_turn([*FAST, *SLOW], number):
+        for side in in_turn([*FAST, *SLOW], number):
             seconds = plan.slow_seconds if side in SLOW else MOST_SECONDS
             found[side.name].append(await one(stage, side, plan.events, seconds))
     await stage.unfeed()
     return {"unit": "events/s", "at_a_batch": 500, "sides": found}
 
 
-def _in_turn(sides: Sequence[Side], number: int) -> list[Side]:
+def in_turn(sides: Sequence[S], number: int) -> list[S]:
+    """The sides in the order of this round: nobody is always first."""
     turned = number % len(sides)
     return [*sides[turned:], *sides[:turned]]
 

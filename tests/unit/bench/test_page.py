@@ -39,6 +39,16 @@ def test_the_page_says_what_by_hand_reaches_with_larger_batches(results: Results
     assert "2000 reached the most, 11,000 events/s, where 500 reached 7,000" in said
 
 
+def test_the_page_says_how_far_the_rounds_of_stored_keys_lie_apart(results: Results) -> None:
+    rounds = [{"rate": rate} for rate in (3_162.0, 4_164.0, 2_160.0)]
+    for side in results["measures"]["keys"]["sides"].values():
+        side["all"]["1000000"] = rounds
+    said = report._stored(results)
+    assert "| Stored | Used | telar | by hand |" in said
+    assert "| 1,000,000 | all | 2,160 to 4,164 | 2,160 to 4,164 |" in said
+    assert "| 1,000 | 1,000 | " in said
+
+
 def test_the_page_marks_what_is_compared_and_what_was_best(results: Results) -> None:
     swept = results["measures"]["sweep"]
     swept["compared"] = {"peer": ["8"]}

@@ -9,7 +9,8 @@ import pytest
 
 from bench import log
 from bench.client import Request
-from bench.measures import check, effect, replicas
+from bench.measures import check, effect, keys, replicas
+from bench.plan import FULL
 
 
 def record(at: float, key: str, sequence: int, order: str = "o") -> log.Seen:
@@ -105,3 +106,11 @@ def test_a_counter_is_summed_over_its_labels() -> None:
     assert replicas._total(text, "telar_applied_total") == 7
     assert replicas._total(text, "telar_conflicts_total") == 2
     assert replicas._total(text, "telar_ticks_total") == 0
+
+
+def test_a_store_is_warmed_before_it_counts_and_no_side_is_always_first() -> None:
+    made = list(keys.runs(FULL))
+    for use in {use for _, use, _ in made}:
+        mine = [(counts, both[0].name) for counts, same, both in made if same == use]
+        assert [counts for counts, _ in mine] == [False, True, True, True]
+        assert {first for counts, first in mine if counts} == {"telar", "by_hand"}
