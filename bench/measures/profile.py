@@ -16,7 +16,7 @@ from bench.work import SOURCE, SOURCE_TOPIC
 MOST_SECONDS = 120.0
 
 A_SECOND = 200.0
-"""Commands a second of the small batches: about the half load of the measure of effects."""
+"""Commands a second of the small batches: less than half of what both services do together."""
 
 
 async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def _commands(stage: Stage, side: Side, commands: int) -> dict[str, Any]:
 
 
 async def _small(stage: Stage, plan: Plan) -> dict[str, Any]:
-    """Both services of an effect, at some half load."""
+    """Both services of an effect, at a load that leaves a batch small."""
     await stage.drop(SOURCE)
     sink = stage.sink()
     await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
