@@ -136,21 +136,24 @@ class Publisher:
         records: list[Outgoing] = []
         async for some in in_turns(events):
             records += map(encode, some)
-        acknowledged = await self._send(records)
-        for place, end in acknowledged.items():
-            self._acknowledged[place] = max(end, self._acknowledged.get(place, 0))
+        async with self._sending:
+            known = self.ends.known
+            sent = await self._send(records)
+            await self.ends.acknowledged(sent, known)
+        for place, one in sent.items():
+            self._acknowledged[place] = max(one.stop, self._acknowledged.get(place, 0))
         for event_type, count in Counter(event.type for event in events).items():
             metrics.PUBLISHED.labels(event_type).inc(count)
 
     async def say(self, record: Outgoing) -> None:
         """Send what is no event."""
-        await self._send([record])
-
-    async def _send(self, records: Sequence[Outgoing]) -> dict[Place, int]:
         async with self._sending:
-            if self._producer is None:
-                self._producer = await self.bus.producer()
-            return await self._producer.send(records, SEND_DEADLINE)
+            await self._send([record])
+
+    async def _send(self, records: Sequence[Outgoing]) -> dict[Place, range]:
+        if self._producer is None:
+            self._producer = await self.bus.producer()
+        return await self._producer.send(records, SEND_DEADLINE)
 
     async def close(self, deadline: float) -> None:
         """Let the producer go."""

@@ -61,6 +61,7 @@ class Tail:
         while True:
             await asyncio.sleep(ASK_EVERY)
             with suppress(StoreError):
+                await self.publisher.ends.learn()
                 if (duty := await duties.claim(TAIL)) is not None:
                     await self._look()
                     await duties.done(duty, clock.now() + LOOK_EVERY)
@@ -84,28 +85,27 @@ class Tail:
 
     async def lost(self) -> bool:
         """Whether Kafka has less than it acknowledged; if so, send everything since then again."""
+        noted = await self.publisher.ends.learn()  # before it is asked: the topic goes on growing
         ends = await self.bus.ends(self.topic)
-        noted = await self.publisher.ends.among(ends)
-        short = [place for place, end in ends.items() if end < noted.get(place, 0)]
-        if not short:
+        if not (cuts := await self.publisher.ends.cuts(noted, ends)):
             return False
-        metrics.TAILS_LOST.inc(len(short))
-        since = await self._survived(short, ends)
-        log.error("tail.lost", topic=self.topic, partitions=len(short), since=str(since))
+        metrics.TAILS_LOST.inc(len(cuts))
+        since = await self._survived({place: cut.at for place, cut in cuts.items()})
+        log.error("tail.lost", topic=self.topic, partitions=len(cuts), since=str(since))
         sent = await self._send_since(since)
         log.warning("tail.sent_again", topic=self.topic, events=sent)
-        await self.publisher.ends.reset(await self.bus.ends(self.topic))
+        await self.publisher.ends.reset(await self.bus.ends(self.topic), cuts)
         return True
 
-    async def _survived(self, short: list[Place], ends: Mapping[Place, int]) -> datetime | None:
-        """The time of what is still there at the end; None where nothing is left."""
+    async def _survived(self, cuts: Mapping[Place, int]) -> datetime | None:
+        """The time of what is still there before the cuts; None where nothing is left."""
         times: dict[Place, datetime] = {}
-        starts = {place: end - LOOK_BACK if place in short else end for place, end in ends.items()}
-        async for records in self.bus.scan(self.topic, starts):
+        starts = {place: at - LOOK_BACK for place, at in cuts.items()}
+        async for records in self.bus.scan(self.topic, starts, cuts):
             for record, event in events_of(records):
                 place = record.topic, record.partition
                 times[place] = max(event.at, times.get(place, event.at))
-        return min(times.values()) - MARGIN if times.keys() >= set(short) else None
+        return min(times.values()) - MARGIN if times.keys() >= cuts.keys() else None
 
     async def _send_since(self, since: datetime | None) -> int:
         sent = 0

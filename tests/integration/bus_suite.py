@@ -130,12 +130,13 @@ class BusSuite:
     ) -> None:
         await bus.ensure({topic: 3})
         async with sending(bus) as producer:
-            ends = await producer.send(notes(topic, 100), 10)
-            assert await bus.ends(topic) == ends
-            assert len(await scanned(bus, topic)) == sum(ends.values()) == 100
-            more = await producer.send(notes(topic, 101, "a"), 10)
-            assert await bus.ends(topic) == {**ends, **more}
-            assert len(more) == 1
+            sent = await producer.send(notes(topic, 100), 10)
+            assert await bus.ends(topic) == {place: len(one) for place, one in sent.items()}
+            assert len(await scanned(bus, topic)) == sum(map(len, sent.values())) == 100
+            assert {one.start for one in sent.values()} == {0}
+            ((place, more),) = (await producer.send(notes(topic, 101, "a"), 10)).items()
+            assert more == range(sent[place].stop, (await bus.ends(topic))[place])
+            assert len(more) == 101
 
     async def test_a_scan_reads_from_the_starts_to_the_end_in_order(
         self, bus: Bus, topic: str

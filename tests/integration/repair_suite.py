@@ -264,39 +264,6 @@ class RepairSuite(CoreSuite):
         no = await order(reader, "reader/parked/retry", topic=SHELF, key="k1")
         assert no.json()["code"] == "parked-unknown"
 
-    async def test_what_kafka_lost_is_sent_again(
-        self, shelf: Running, reader: Running, shelf_store: Store
-    ) -> None:
-        for number in (1, 2):
-            await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": number})
-        await self.card(reader, "ana", [1, 2])
-
-        async def noted() -> dict[str, Any]:
-            return await shelf_store.some("acknowledged", [f"{SHELF}/0", f"{SHELF}/1"])
-
-        ((place, kept),) = (await until(noted)).items()
-        higher = {**kept, "version": kept["version"] + 1, "next": kept["next"] + 5}
-        async with shelf_store.transaction() as transaction:
-            await transaction.write([Put("acknowledged", higher, kept["version"])])
-            await transaction.commit()
-        topic = await until(
-            lambda: shelf.json("/operations/shelf/topic"), lambda seen: seen["records"] >= 4
-        )
-        assert topic["numbers"] == {"ana": [[1, 2]]}
-        await until(noted, lambda now: now[place]["next"] < higher["next"])
-        await self.card(reader, "ana", [1, 2])
-
-    async def test_what_counts_as_sent_has_its_end_noted(
-        self, shelf: Running, shelf_store: Store
-    ) -> None:
-        """Else a loss right after it would be seen by nobody."""
-        await shelf.post("/shelves/s/loans", {"reader_id": "ana", "number": 1})
-        await until(
-            lambda: shelf.json("/operations/shelf"), lambda seen: not seen["backlog"]["outbox"]
-        )
-        noted = await shelf_store.some("acknowledged", [f"{SHELF}/0", f"{SHELF}/1"])
-        assert [one["next"] for one in noted.values()] == [1]
-
     async def test_a_publisher_from_an_old_backup_does_not_serve_until_it_adopts_its_topic(
         self, keys: Path, shelf_store: Store, reader: Running, bus: Bus
     ) -> None:

@@ -10,10 +10,11 @@ from shared.chassis.kafka import KafkaBus
 from shared.chassis.mongo import MongoStore
 from shared.chassis.ports import Bus, Store
 from tests.integration.isolation_suite import IsolationSuite
+from tests.integration.tail_suite import TailSuite
 from tests.support.own import OwnBus
 
 
-class TestCore(IsolationSuite):
+class TestCore(IsolationSuite, TailSuite):
     @pytest.fixture
     def name(self) -> str:
         return uuid4().hex[:12]

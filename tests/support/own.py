@@ -70,7 +70,7 @@ class _OwnProducer:
     def __init__(self, producer: Producer, prefix: str) -> None:
         self._producer, self._prefix = producer, prefix
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         mine = [record._replace(topic=self._prefix + record.topic) for record in records]
         acknowledged = await self._producer.send(mine, deadline)
         return {(name.removeprefix(self._prefix), n): at for (name, n), at in acknowledged.items()}

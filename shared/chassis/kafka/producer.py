@@ -25,7 +25,7 @@ class KafkaProducer:
         self._client: AIOKafkaProducer | None = None
         self._aside = Aside()
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         """All acknowledged, or `BusError` and a new client next time."""
         try:
             async with within(deadline, "send"):
@@ -34,7 +34,7 @@ class KafkaProducer:
             self._discard(0.0)  # what it still holds must not be sent later
             raise
 
-    async def _send(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+    async def _send(self, records: Sequence[Outgoing]) -> dict[Place, range]:
         client = await self._connected()
         answers: list[asyncio.Future[RecordMetadata]] = []
         counts: list[int] = []
@@ -46,11 +46,12 @@ class KafkaProducer:
                 counts.append(count)
                 sent += count
         done = await asyncio.gather(*answers)  # looks at all of them, whichever fails
-        ends: dict[Place, int] = {}
-        for one, count in zip(done, counts, strict=True):  # of a partition the last is the highest
+        offsets: dict[Place, range] = {}
+        for one, count in zip(done, counts, strict=True):  # of a partition in their order
             if one.offset >= 0:  # unknown where the broker had it already
-                ends[one.topic, one.partition] = one.offset + count
-        return ends
+                place, last = (one.topic, one.partition), one.offset + count
+                offsets[place] = range(offsets.get(place, range(one.offset, last)).start, last)
+        return offsets
 
     async def _connected(self) -> AIOKafkaProducer:
         # Nothing lingers: a batch is handed over whole, and what comes meanwhile waits for the

@@ -22,7 +22,7 @@ class MemoryProducer:
     def __init__(self, bus: "MemoryBus") -> None:
         self._bus = bus
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         """All of them are in their partitions, or `BusError` and perhaps some are."""
         async with self._bus.faults.around("send"):
             for record in records:
@@ -197,10 +197,11 @@ class MemoryBus:
         """The partitions of a topic."""
         return sorted(place for place in self.logs if place[0] == topic)
 
-    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
-        """Write these to the ends of their partitions; where those are then said to be."""
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, range]:
+        """Write these to the ends of their partitions; where they are then said to be."""
         sent_to = Counter(self.place_of(one, self.places(one.topic)) for one in records)
-        ends = {place: len(self.logs[place]) + count for place, count in sent_to.items()}
+        ends = {place: len(self.logs[place]) for place in sent_to}
+        offsets = {place: range(end, end + sent_to[place]) for place, end in ends.items()}
         changes, self._twists = self._twists[:1], self._twists[1:]
         for change in changes:
             records = change(list(records))
@@ -211,7 +212,11 @@ class MemoryBus:
             log.append(Record(*place, len(log), sent.key, sent.value, sent.headers))
         self._news.set()
         self._news = asyncio.Event()
-        return ends
+        return offsets
+
+    def cut(self, place: Place, count: int) -> None:
+        """The broker comes back without the end of a partition."""
+        del self.logs[place][-count:]
 
     def place_of(self, sent: Outgoing, places: Sequence[Place]) -> Place:
         """The key decides the partition."""

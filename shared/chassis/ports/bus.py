@@ -37,10 +37,10 @@ def place_id(place: Place) -> str:
 class Producer(Protocol):
     """Sends in order; replaces its client after any terminal error (aiokafka#1017)."""
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         """All acknowledged by every in-sync replica within `deadline` seconds, or `BusError`.
 
-        Returns the offset after the last of them, by partition.
+        Returns the offsets from the first of them to the last, by partition.
         """
         ...
 

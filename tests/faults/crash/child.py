@@ -170,7 +170,7 @@ class _Losing:
     def __init__(self, producer: Producer) -> None:
         self._producer, self._lost = producer, set[tuple[bytes, bytes]]()
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         kept = [record for record in records if not self._loses(record)]
         return await self._producer.send(kept, deadline)
 

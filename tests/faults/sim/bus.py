@@ -27,7 +27,7 @@ class SimProducer:
     def __init__(self, bus: SimBus) -> None:
         self._bus = bus
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         """All of them are in their partitions, or `BusError` and perhaps some are."""
         bus = self._bus
         async with bus.wire.around("send"):
@@ -37,12 +37,12 @@ class SimProducer:
                 batches.setdefault(place, []).append(record)
             places = list(batches)
             bus.world.dice.shuffle(places)
-            ends: dict[Place, int] = {}
+            offsets: dict[Place, range] = {}
             for number, place in enumerate(places):
                 if number:
                     await bus.wire.travel()
-                ends[place] = bus.append_to(place, batches[place])
-            return ends
+                offsets[place] = bus.append_to(place, batches[place])
+            return offsets
 
     async def close(self, deadline: float) -> None:
         """Nothing to let go of."""
@@ -168,17 +168,17 @@ class SimBus(MemoryBus):
             found = self._places[topic] = super().places(topic)
         return found
 
-    def append_to(self, place: Place, records: Sequence[Outgoing]) -> int:
+    def append_to(self, place: Place, records: Sequence[Outgoing]) -> range:
         """Write these to the end of a partition, or what the dice leave of them.
 
-        Returns where the end would be if nothing were lost: so much is acknowledged.
+        Returns where they would lie if nothing were lost: so much is acknowledged.
         """
         log = self.logs[place]
-        end = len(log) + len(records)
+        offsets = range(len(log), len(log) + len(records))
         for sent in self._twisted(place, list(records)) if self.chances else records:
             log.append(Record(*place, len(log), sent.key, sent.value, sent.headers))
         self.wake(place[0])
-        return end
+        return offsets
 
     def _twisted(self, place: Place, records: list[Outgoing]) -> list[Outgoing]:
         dice, left = self.world.dice, list[Outgoing]()
@@ -234,7 +234,7 @@ class SimBus(MemoryBus):
 
     def cut(self, place: Place, count: int) -> None:
         """The broker comes back without the end of a partition."""
-        del self.logs[place][-count:]
+        super().cut(place, count)
         self.harmed.add(place)
 
 

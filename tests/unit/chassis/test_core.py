@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.tokens import Issuer
 from tests.integration.isolation_suite import IsolationSuite
+from tests.integration.tail_suite import TailSuite
 from tests.support import mini
 from tests.support.app import Running
 from tests.support.wait import until
@@ -23,7 +24,7 @@ class Ticking(MemoryStore):
         return datetime.fromtimestamp(time.time(), UTC)
 
 
-class TestCoreInMemory(IsolationSuite):
+class TestCoreInMemory(IsolationSuite, TailSuite):
     @pytest.fixture
     def keys(self, tmp_path: Path) -> Path:
         return tmp_path / "keys"

@@ -48,17 +48,17 @@ class Scattering(MemoryBus):
 
 
 class Inverting(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, range]:
         return super().append(records[::-1])
 
 
 class Losing(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, range]:
         return super().append(records[:-1])
 
 
 class Stripping(MemoryBus):
-    def append(self, records: Sequence[Outgoing]) -> dict[Place, int]:
+    def append(self, records: Sequence[Outgoing]) -> dict[Place, range]:
         return super().append([Outgoing(one.topic, one.key, one.value) for one in records])
 
 
@@ -95,7 +95,7 @@ class Sulking(MemoryBus):
 class Sulker(MemoryProducer):
     broken = False
 
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         if self.broken:
             raise BusError("as before")
         self.broken = True

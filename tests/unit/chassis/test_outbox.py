@@ -47,7 +47,7 @@ class Hung(MemoryBus):
 
 
 class HungProducer(MemoryProducer):
-    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, int]:
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
         await asyncio.sleep(0.2)
         raise BusError("no answer")
 
