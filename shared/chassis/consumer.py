@@ -99,6 +99,8 @@ class Intake:
                 )
                 await self._rest(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+        if self.is_open:  # the process may go on without it, and nobody else would say so
+            self._open(is_open=False)
         await self._drop(3.0)
 
     async def _rest(self, seconds: float) -> None:

@@ -201,3 +201,16 @@ async def test_records_do_not_pile_up_while_the_store_is_away(
         await until(renewed, lambda times: times >= 5)
         assert len(reader.runtime.writer._queue.works()) <= 12
         await until(lambda: reader.json("/cards/ana"), lambda card: card.get("books") == 78)
+
+
+async def test_a_breaker_that_was_open_is_not_said_to_be_so_of_a_consumer_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    mini.poison.add(13)
+    bus = MemoryBus()
+    async with running(mini.READER, tmp_path, Ticking(), bus) as reader:
+        keys = [f"k{number}" for number in range(120)]
+        await CoreSuite.send(bus, *[encode(one) for key in keys for one in chain(key, 13)])
+        await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        assert REGISTRY.get_sample_value("telar_breaker_open") == 1
+    assert REGISTRY.get_sample_value("telar_breaker_open") == 0
