@@ -19,18 +19,28 @@ class Adopted(Frozen):
     events: int
 
 
-async def adopt_topic(topic: str, store: Store, bus: Bus) -> Adopted:
+async def adopt_topic(topic: str, store: Store, bus: Bus, *, serving: bool = False) -> Adopted:
     """Go on behind Kafka's last events, so that no number is given twice.
 
-    The states know nothing of those events; they are kept in the outbox, to be sent again.
+    The states know nothing of those events; they are kept in the outbox, to be sent again. The keys
+    are taken over in the order of their last records: the start looks at the end of the topic, and
+    sees that something is left until nothing is. Who serves keeps what it gave under a number.
     """
     by_key: dict[str, dict[int, Envelope]] = {}
+    last: dict[str, Envelope] = {}
+    left: dict[str, int] = {}
+    ends = await bus.ends(topic)
     async for records in bus.scan(topic):
-        for _, event in events_of(records):
+        for record, event in events_of(records):
             by_key.setdefault(event.key, {})[event.sequence] = event
-    last = {key: events[max(events)] for key, events in by_key.items()}
-    newer = await unknown(store, topic, last)
-    taken = [await _take_over(store, last[key], by_key[key]) for key in newer]
+            if event.sequence >= last.get(event.key, event).sequence:
+                last[event.key] = event
+                left[event.key] = ends[record.topic, record.partition] - record.offset
+    newer = await unknown(store, topic, last, only_beyond=serving)
+    taken = [
+        await _take_over(store, last[key], by_key[key])
+        for key in sorted(newer, key=left.__getitem__, reverse=True)
+    ]
     return Adopted(keys=len(newer), events=sum(taken))
 
 

@@ -117,7 +117,9 @@ class Tail:
         return sent
 
 
-async def unknown(store: Store, topic: str, last: Mapping[str, Envelope]) -> dict[str, Envelope]:
+async def unknown(
+    store: Store, topic: str, last: Mapping[str, Envelope], *, only_beyond: bool = False
+) -> dict[str, Envelope]:
     """Those of these last events, by key, that our streams do not end with or have passed."""
     keys, found = list(last), dict[str, Envelope]()
     for start in range(0, len(keys), 500):
@@ -125,7 +127,8 @@ async def unknown(store: Store, topic: str, last: Mapping[str, Envelope]) -> dic
         for key in keys[start : start + 500]:
             ours, digest = streams.head(there.get(key) or streams.fresh(key), topic)
             event = last[key]
-            if event.sequence > ours or (event.sequence == ours and event.digest != digest):
+            other = event.sequence == ours and event.digest != digest
+            if event.sequence > ours or (other and not only_beyond):
                 found[key] = event
     return found
 

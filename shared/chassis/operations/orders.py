@@ -206,15 +206,22 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         order = give(intent, "adopt-topic", body)
         if (earlier := await intent.repeated()) is not None:
             return earlier
-        if not runtime.behind and runtime.topic not in going_on:
-            no = Refused("not-restored")
+        try:
+            done = await going_on.join(runtime.topic, lambda: _adopt(runtime, order))
+        except Refused as no:
             return await intent.answer(Noted(order, runtime.topic, no.code, no))
-        return response_of(await going_on.join(runtime.topic, lambda: _adopt(runtime, order)))
+        return response_of(done)
 
 
 async def _adopt(runtime: Runtime, order: Asked) -> Stored:
-    """The writer of a service that refuses to serve does not run: this is written here."""
-    adopted = await adopt_topic(runtime.topic, runtime.store, runtime.bus)
+    """The writer of a service that refuses to serve does not run: this is written here.
+
+    The start sees the end of the topic alone: one that serves may know less of what lies before it.
+    """
+    serves = runtime.started
+    adopted = await adopt_topic(runtime.topic, runtime.store, runtime.bus, serving=serves)
+    if serves and not adopted.keys:
+        raise Refused("not-restored")
     reply = Stored(200, adopted.model_dump_json().encode())
     await order.write(runtime.store, runtime.topic, f"keys-{adopted.keys}", reply)
     return reply

@@ -98,6 +98,28 @@ async def test_an_adoption_that_was_refused_or_done_is_answered_alike_again(
         assert len((await shelf.json("/operations/shelf/audit"))["items"]) == 1
 
 
+async def test_a_service_that_serves_takes_over_what_lies_beyond_its_streams(
+    shelf: Running, bus: MemoryBus
+) -> None:
+    """Its start has looked at the end of the topic alone."""
+    await lend(shelf)
+    ours = (await shelf.json("/operations/shelf/topic"))["numbers"]
+    (key,) = ours
+    await CoreSuite.send(bus, encode(chain(key, 7, branch="b")[0]))
+    refused = await shelf.post("/operations/shelf/adopt-topic", WHY)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-restored")
+    await CoreSuite.send(bus, *[encode(event) for event in chain("lost", 1, 2)])
+    adopted = await shelf.post("/operations/shelf/adopt-topic", WHY)
+    assert adopted.json() == {"keys": 1, "events": 2}
+    await shelf.post("/shelves/s/loans", {"reader_id": "lost", "number": 3})
+    topic = await until(
+        lambda: shelf.json("/operations/shelf/topic"), lambda seen: seen["records"] == 5
+    )
+    assert topic["numbers"]["lost"] == [[1, 3]]
+    chains = await shelf.json("/operations/shelf/chains")
+    assert (chains["items"], chains["checked"]) == ([], 2)
+
+
 class Slow(MemoryBus):
     """Whole scans of a topic wait until they may go on."""
 
