@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.gateway.keeping import Taken, carry, change
 from services.gateway.rebuild import BUILD, BUILDS, Builder
 from shared.chassis.audit import COLLECTION as AUDIT
+from shared.chassis.letgo import COLLECTION as LET_GO
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.runtime import OWN, Runtime
 from shared.chassis.service import Make
@@ -171,8 +172,8 @@ _FIRST: Document = {"generation": 0, "highest": 0, "left": []}
 
 
 async def _carry_over(left: Store, live: Store) -> None:
-    """What operators did, and their answers, stay known; the build is over."""
-    for collection in (AUDIT, "requests"):
+    """What operators did and let go, and their answers, stay known; the build is over."""
+    for collection in (AUDIT, LET_GO, "requests"):
         await carry(left, live, collection)
     built = await left.get(BUILDS, BUILD)
     if built is not None:

@@ -22,6 +22,7 @@ import structlog
 from services.gateway.compare import AT_MOST, Comparison, Late, behind
 from services.gateway.keeping import Taken, carry, change
 from services.gateway.watch import Watch
+from shared.chassis import letgo, parking
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.runtime import Runtime
 
@@ -164,8 +165,9 @@ class Builder:
     async def _build(self, runtime: Runtime, live: Runtime, build: Document) -> Document | None:
         if build["tries"] > MOST_TRIES:
             raise Failed("rebuild-broke")
-        await runtime.store.ensure(["secrets"], [])
-        await carry(live.store, runtime.store, "secrets")
+        await runtime.store.ensure(["secrets", letgo.COLLECTION], [])
+        for collection in ("secrets", letgo.COLLECTION):
+            await carry(live.store, runtime.store, collection)
         await runtime.start()
         await self._catch_up(runtime, live)
         if build["mode"] == "swap":
@@ -192,9 +194,9 @@ class Builder:
                 raise Failed("breaker-open", await behind(live.store, runtime.store))
             with suppress(BusError):  # the next look is soon enough
                 if stuck := await watch.stuck():
-                    raise Failed("rebuild-behind", stuck)
+                    raise await _kept(runtime.store, stuck)
             if monotonic() - moved_at > STUCK:
-                raise Failed("rebuild-behind", await behind(live.store, runtime.store))
+                raise await _kept(runtime.store, await behind(live.store, runtime.store))
             await asyncio.sleep(min(MOST_REST, max(GLANCE, 2 * (monotonic() - begun))))
 
     async def _look_back(self, runtime: Runtime, live: Runtime) -> tuple[bool, int]:
@@ -215,6 +217,17 @@ class Builder:
                 return False, events
             await asyncio.sleep(0.02)
         return True, events
+
+
+async def _kept(new: Store, keeping: Sequence[Late]) -> Failed:
+    """By a fork that somebody must end, or by what does not come or cannot be applied."""
+    held = await new.some(parking.COLLECTION, [f"{one.topic}/{one.key}" for one in keeping])
+    forked = [one for one in keeping if _is_fork(held.get(f"{one.topic}/{one.key}"))]
+    return Failed("rebuild-forked", forked) if forked else Failed("rebuild-behind", keeping)
+
+
+def _is_fork(parked: Document | None) -> bool:
+    return parked is not None and parked["reason"] == "fork"
 
 
 async def _missing(live: Store, new: Store) -> tuple[int, int]:

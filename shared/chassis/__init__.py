@@ -7,6 +7,7 @@ streams of events        envelope (an event as sent), streams (positions), outbo
                          ends (what Kafka acknowledged), tail (whether it kept it)
                          heads (where streams end), adoption, ranges
 consuming                consumer, parking (keys that wait), mending (repairs), repair (asking)
+                         letgo (of forks that were ended)
                          control (messages), handled, marks and backfill (handlers added later)
 beside the writer        deadlines, duties (claimed by one process for all)
 HTTP                     edge, http, strict, policy, query, auth, tokens, errors

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.chassis import parking, streams
+from shared.chassis import letgo, parking, streams
 from shared.chassis.audit import Asked
 from shared.chassis.batch import Ref
 from shared.chassis.control import Head
@@ -211,6 +211,7 @@ def keep_ours(here: Waiting) -> None:
         if (event.sequence, event.previous) == (position + 1, digest):
             ours.append(event.to_document())
             position, digest = event.sequence, event.digest
+    letgo.note(here.scope, [Envelope.from_document(one) for one in _others(parked, ours)], here.at)
     _unfork(here, parked, ours)
 
 
@@ -226,6 +227,7 @@ def take_theirs(sequence: int | None, previous: str | None) -> Order:
         theirs = [one for one in _theirs(parked) if one["sequence"] >= sequence]
         if not previous and (not theirs or theirs[0]["sequence"] != sequence):
             raise Refused("branch-unknown")
+        letgo.forget(here.scope, [Envelope.from_document(one) for one in theirs])
         here.move(sequence - 1, previous or str(theirs[0]["previous"]))
         _unfork(here, parked, theirs)
 
@@ -241,10 +243,20 @@ def _forked(here: Waiting) -> Document:
 
 def _theirs(parked: Document) -> list[Document]:
     """The event that told of the other branch, if it was one, before others of its number."""
-    evidence = [parked["fork"]] if "value" in parked["fork"] else []
+    evidence = _evidence(parked)
     numbers = {one["sequence"] for one in evidence}
     held = [one for one in parked["events"] if one["sequence"] not in numbers]
     return sorted([*evidence, *held], key=lambda one: one["sequence"])
+
+
+def _others(parked: Document, ours: list[Document]) -> list[Document]:
+    """Of what is held, and the event that told of the other branch, what is not ours."""
+    return [one for one in (*_evidence(parked), *parked["events"]) if one not in ours]
+
+
+def _evidence(parked: Document) -> list[Document]:
+    """The event that told of the other branch, if it was one."""
+    return [parked["fork"]] if "value" in parked["fork"] else []
 
 
 def _unfork(here: Waiting, parked: Document, events: list[Document]) -> None:

@@ -52,6 +52,7 @@ OWN = (
     "handled",
     "backfills",
     "filled",
+    "let_go",
 )
 
 INDEXES = (

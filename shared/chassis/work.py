@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from shared.chassis import logging, metrics, parking, positions, streams
+from shared.chassis import letgo, logging, metrics, parking, positions, streams
 from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Malformed, Problem
@@ -190,6 +190,8 @@ class Arrival(Work):
         match streams.judge(stream_at(scope, self._stream), self.arrived):
             case streams.Verdict.DUPLICATE:
                 return "duplicate"
+            case streams.Verdict.FORK | streams.Verdict.GAP if letgo.holds(scope, self.arrived):
+                return "let-go"
             case streams.Verdict.FORK:
                 other = self.arrived.to_document()
                 parking.fork(scope, self.arrived.topic, self.arrived.key, other, self.context.at)

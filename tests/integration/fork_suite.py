@@ -113,3 +113,32 @@ class ForkSuite(RepairSuite):
         ]
         await self.lend(shelf, "eva", 5)
         await self.card(reader, "eva", [7, 5])
+
+    async def test_a_record_that_was_let_go_parks_nothing_when_it_is_met_again(
+        self, shelf: Running, reader: Running, bus: Bus
+    ) -> None:
+        await self.lend(shelf, "ana", 1)
+        await self.card(reader, "ana", [1])
+        foreign = [encode(chain("ana", 7, 8, 9, branch="b")[place]) for place in (0, 2)]
+        which = {"topic": SHELF, "key": "ana", "branch": "kept"}
+        await self.send(bus, *foreign)
+        await self.why(reader, "fork")
+        await order(reader, "reader/adopt", **which)
+        await self.why(reader)
+        await self.send(bus, *foreign)
+        await self.lend(shelf, "ana", 2)
+        await self.card(reader, "ana", [1, 2])
+        assert await self.parked(reader) == []
+
+    async def test_what_was_let_go_in_error_is_followed_after_all(
+        self, shelf: Running, reader: Running, bus: Bus
+    ) -> None:
+        await self.send(bus, encode(chain("ana", 7, branch="b")[0]))
+        await self.card(reader, "ana", [7])
+        await self.lend(shelf, "ana", 1)
+        await self.why(reader, "fork")
+        await order(reader, "reader/adopt", topic=SHELF, key="ana", branch="kept")
+        given = await self.follow(shelf, reader)  # it may have to be seen again first
+        assert given[-1:] == ["adopt fork reader arrived 1"], given
+        await self.lend(shelf, "ana", 2)
+        await self.card(reader, "ana", [7, 1, 2])
