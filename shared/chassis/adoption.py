@@ -1,12 +1,12 @@
 """A publisher restored from an old backup takes over what Kafka knows of its streams."""
 
 from collections.abc import Mapping
-
-import uuid_utils
+from datetime import datetime
 
 from shared.chassis import streams
 from shared.chassis.envelope import Envelope
 from shared.chassis.outbox import COLLECTION as OUTBOX
+from shared.chassis.outbox import new_id
 from shared.chassis.ports import Bus, Document, Put, Store
 from shared.chassis.tail import events_of, unknown
 from shared.model import Frozen
@@ -45,6 +45,7 @@ async def adopt_topic(topic: str, store: Store, bus: Bus, *, serving: bool = Fal
 
 
 async def _take_over(store: Store, last: Envelope, events: Mapping[int, Envelope]) -> int:
+    at = await store.time()
     async with store.transaction() as transaction:
         loaded = await transaction.load({streams.COLLECTION: [last.key]})
         was = loaded.get(streams.COLLECTION, {}).get(last.key)
@@ -55,15 +56,15 @@ async def _take_over(store: Store, last: Envelope, events: Mapping[int, Envelope
         kept = [one for number, one in sorted(events.items()) if number > ours] or [last]
         moved = streams.take_over(stream, last.topic, last.sequence, last.digest)
         stream_put = Put(streams.COLLECTION, {**moved, "version": (version or 0) + 1}, version)
-        await transaction.write([stream_put, Put(OUTBOX, _taken(kept))])
+        await transaction.write([stream_put, Put(OUTBOX, _taken(kept, at))])
         await transaction.commit()
     return len(kept)
 
 
-def _taken(events: list[Envelope]) -> Document:
-    """As a commit whose events were sent."""
+def _taken(events: list[Envelope], at: datetime) -> Document:
+    """As a commit of now whose events were sent."""
     return {
-        "_id": str(uuid_utils.uuid7()),
+        "_id": new_id(at),
         "at": events[0].at,
         "events": [event.to_document() for event in events],
     }

@@ -1,7 +1,8 @@
 """Starts a service in changed surroundings: python -m tests.support.launch SERVICE.
 
 TESTS_SESSION  seconds after which a silent member is put out of its group
-TESTS_CLOCK    a file with the seconds by which this machine's clock is off, read at every look
+TESTS_CLOCK    a file with the seconds by which this machine's clock is off, read at every look;
+               ids that carry a time are off by as much
 TESTS_BUG      a file; while it is there, handlers fail on facts of keys that begin with `bug-`
 TESTS_BROKEN   a file; while it is there, every handler fails on every fact
 """
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import uuid_utils
 
 
 def main() -> None:
@@ -47,7 +50,12 @@ def _clock(file: Path) -> None:
         except (OSError, ValueError):
             return true()
 
-    time.time = skewed
+    make = uuid_utils.uuid7
+
+    def dated(*, nanoseconds: int | None = None) -> uuid_utils.UUID:
+        return make(nanoseconds=nanoseconds or int(skewed() * 1e9))
+
+    time.time, uuid_utils.uuid7 = skewed, dated
 
 
 def _handlers(bug: Path, broken: Path) -> None:

@@ -56,12 +56,17 @@ class Now:
     world: World
 
 
+def _machine_time() -> float:
+    """What the clock of this process's machine says."""
+    process = PROCESS.get()
+    return EPOCH + Now.world.loop.now + (process.skew if process else 0.0)
+
+
 class Times(ModuleType):
     """`time` as the core sees it."""
 
     def time(self) -> float:
-        process = PROCESS.get()
-        return EPOCH + Now.world.loop.now + (process.skew if process else 0.0)
+        return _machine_time()
 
     def monotonic(self) -> float:
         return Now.world.loop.now
@@ -78,10 +83,10 @@ class Randoms(ModuleType):
 
 
 class Uuids(ModuleType):
-    """`uuid_utils` as the core sees it."""
+    """`uuid_utils` as the core sees it: an id is of its machine's time, right or wrong."""
 
     def uuid7(self) -> str:
-        millis = int((EPOCH + Now.world.loop.now) * 1000)
+        millis = int(_machine_time() * 1000)
         rest = Now.world.core_dice.getrandbits(74)
         return (
             f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7{rest >> 62:03x}"

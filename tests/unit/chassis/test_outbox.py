@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from shared.chassis import outbox
 from shared.chassis.clock import Clock
+from shared.chassis.heads import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
 from shared.chassis.ports import BusError, Document, Outgoing, Place
@@ -37,6 +39,18 @@ async def test_pages_hold_some_events_whatever_the_commits_hold(
 
 async def test_an_empty_outbox_has_no_page() -> None:
     assert [page async for page in outbox.since(MemoryStore(), "")] == []
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-2), timedelta(0), timedelta(days=365)])
+def test_a_commit_has_an_id_of_the_databases_time_whatever_this_machine_thinks(
+    off: timedelta,
+) -> None:
+    at = Clock(MemoryStore()).now() + off
+    documents = [outbox.outbox_document(chain("ana", 1), at) for _ in range(1000)]
+    ids = [one["_id"] for one in documents if one is not None]
+    assert first_id(at) <= ids[0] < ids[-1] < first_id(at + timedelta(milliseconds=1))
+    assert ids == sorted(set(ids))
+    assert {UUID(one).version for one in ids} == {7}
 
 
 class Hung(MemoryBus):
