@@ -117,8 +117,7 @@ class Trial:
         """Take down how far this service came, to be judged at the end; at most thirty times."""
         service = name.partition("-")[0]
         if len(self.expected.photos) < 30:
-            photo = await asyncio.to_thread(photograph, self.outside, service)
-            self.expected.photos.append(photo)
+            self.expected.photos.append(await photograph(self.outside, service))
 
     # -- recovery -------------------------------------------------------------------------
 

@@ -343,17 +343,23 @@ def of_offsets(state: State, expected: Expected) -> Iterable[str]:
 
 
 def _of_photo(state: State, photo: Photo) -> Iterable[str]:
-    """Every record below an offset was applied when the offset was stored, or waited."""
-    for name in state.facts:
-        for one in state.topics[name]:
-            if one.offset >= photo.offsets.get((f"telar.{name}", one.partition), 0):
-                continue
-            fact = one.fact
-            if fact is None or f"{name}/{fact.key}" in photo.parked:
-                continue
-            if photo.applied.get((name, fact.key), 0) < fact.sequence:
-                yield f"I7 {photo.service} was past {name}/{fact.key} {fact.sequence} unapplied"
-                return
+    """Every record below an offset was applied when the offset was stored or told, or waited."""
+    for who, offsets in (("stored", photo.offsets), ("told Kafka", photo.told)):
+        passed = (
+            f"{name}/{one.fact.key} {one.fact.sequence}"
+            for name in state.facts
+            for one in state.topics[name]
+            if one.offset < offsets.get((f"telar.{name}", one.partition), 0)
+            and one.fact is not None
+            and not _dealt_with(photo, name, one.fact)
+        )
+        if first := next(passed, None):
+            yield f"I7 {photo.service} {who} an offset past {first}, which was not applied"
+
+
+def _dealt_with(photo: Photo, name: str, fact: Fact) -> bool:
+    applied = photo.applied.get((name, fact.key), 0) >= fact.sequence
+    return applied or f"{name}/{fact.key}" in photo.parked
 
 
 def of_rest(outside: Outside, expected: Expected) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """What a run left behind, read once: databases, topics, offsets, and the clients' history."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Photo:
     offsets: Mapping[tuple[str, int], int]
     applied: Mapping[tuple[str, str], int]
     parked: frozenset[str]
+    told: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """The offsets that its group had noted in Kafka just before."""
 
 
 @dataclass
@@ -61,9 +64,15 @@ class State:
         return [one for one in SUBSCRIBERS[publisher] if one in self.services]
 
 
-def photograph(outside: Outside, service: str) -> Photo:
-    """What a service has stored now, in one snapshot."""
-    offsets, streams, parked = outside.at_once(service, "offsets", "streams", "parked")
+async def photograph(outside: Outside, service: str) -> Photo:
+    """What a service has stored now, in one snapshot, and what it had told Kafka until then.
+
+    Kafka is asked first: what is told once more was applied by then, and the snapshot has it.
+    """
+    told = await outside.committed(service)
+    offsets, streams, parked = await asyncio.to_thread(
+        outside.at_once, service, "offsets", "streams", "parked"
+    )
     return Photo(
         service,
         {place_of(one["_id"]): int(one["next"]) for one in offsets},
@@ -73,6 +82,7 @@ def photograph(outside: Outside, service: str) -> Photo:
             for topic, place in one["in"].items()
         },
         frozenset(str(one["_id"]) for one in parked),
+        told,
     )
 
 

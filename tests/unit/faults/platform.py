@@ -139,6 +139,10 @@ class Platform(Outside):
     async def topic(self, topic: str) -> list[Stored]:
         return self.topics[topic.partition(".")[2]]
 
+    def at_once(self, service: str, *names: str, **wanted: Document) -> list[list[Document]]:
+        assert not wanted, "everything is looked at"
+        return [self.all(service, name) for name in names]
+
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         return self.told[group]
 

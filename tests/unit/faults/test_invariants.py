@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.checker.invariants import of_buckets, of_room, violations
 from tests.faults.checker.outside import ROOMS, Document, Room, Stored
-from tests.faults.checker.state import Expected, Photo
+from tests.faults.checker.state import Expected, Photo, photograph
 from tests.unit.faults.platform import COURSE, RIGHT, SEAT, Platform, Said
 
 PLACE = ("telar.trade", 0)
@@ -266,6 +266,30 @@ async def test_i7_an_offset_past_what_was_applied_at_one_instant_is_found() -> N
 
     assert await found(Platform(*RIGHT), seen(2)) == set()
     assert await found(Platform(*RIGHT), seen(1)) == {"I7"}
+
+
+async def test_i7_an_offset_told_to_kafka_past_what_was_applied_then_is_found() -> None:
+    platform = Platform(*RIGHT)
+    photo = await photograph(platform, "trade")
+    assert await found(platform, Expected(photos=[photo])) == set()
+    earlier = replace(photo, applied={**photo.applied, ("enrollment", "ana"): 1}, offsets={})
+    assert await found(platform, Expected(photos=[earlier])) == {"I7"}
+    waits = replace(earlier, parked=frozenset({"enrollment/ana"}))
+    assert await found(platform, Expected(photos=[waits])) == set()
+
+
+async def test_kafka_is_asked_before_the_database_or_what_is_right_looks_wrong() -> None:
+    class Moving(Platform):
+        """Its reader goes on while it is looked at."""
+
+        def at_once(self, service: str, *names: str, **wanted: Document) -> list[list[Document]]:
+            seen = super().at_once(service, *names, **wanted)
+            self.told[service] = dict.fromkeys(self.told[service], 99)
+            return seen
+
+    platform = Moving(*RIGHT)
+    before = dict(platform.told["trade"])
+    assert (await photograph(platform, "trade")).told == before
 
 
 _NONE = frozenset[str]()
