@@ -76,7 +76,8 @@ class Trial:
                     self.tally.wrong.append(f"the load: {error!r}"[:300])
                     await asyncio.sleep(1.0)
 
-        watch = asyncio.create_task(self._watch())
+        seen, unread = self.snapshots, list[str]()
+        watch = asyncio.create_task(self._watch(unread))
         tasks = [asyncio.create_task(work()) for _ in range(workers)]
         try:
             yield
@@ -84,6 +85,8 @@ class Trial:
             going = False
             watch.cancel()
             await asyncio.wait([watch, *tasks], timeout=60)
+            if self.snapshots == seen:
+                self.tally.wrong.append(f"I3 nobody looked at money and places: {unread[-1:]}")
 
     async def more(self, commands: int, within: float = 120.0) -> None:
         """Return when so many more were accepted."""
@@ -92,16 +95,15 @@ class Trial:
             lambda: asyncio.sleep(0.01, self.accepted), lambda n: n >= wanted, within=within
         )
 
-    async def _watch(self) -> None:
-        """One snapshot of each service after the other; none of what cannot be read now."""
+    async def _watch(self, unread: list[str]) -> None:
+        """One snapshot of each service after the other; why some could not be read."""
         while True:
-            await asyncio.sleep(0.5)
             try:
-                wrong = await asyncio.to_thread(self._look)
-            except Exception:
-                continue
-            self.snapshots += 1
-            self.tally.wrong += wrong
+                self.tally.wrong += await asyncio.to_thread(self._look)
+                self.snapshots += 1
+            except Exception as error:  # while a server is away
+                unread.append(repr(error)[:300])
+            await asyncio.sleep(0.5)
 
     def _look(self) -> list[str]:
         """What does not hold now of money and places."""

@@ -172,7 +172,20 @@ def of_buckets(pools: list[Document], awards: list[Document]) -> list[str]:
             wrong.append(f"I3 pool {name} reserves {money}, awards say {reserved[name]}")
         if money["committed"] + money["disbursed"] != bound[name]:
             wrong.append(f"I3 pool {name} promised {money}, awards say {bound[name]}")
+        wrong += _of_line(pool, awards)
     return wrong
+
+
+def _of_line(pool: Document, awards: list[Document]) -> Iterable[str]:
+    """Who waits stands in the pool's line once, in the order of the ranks that awards have."""
+    line = [(one["rank"], one["award_id"]) for one in pool["waiting"]]
+    waiting = [
+        (one["rank"], one["_id"])
+        for one in awards
+        if one["pool_id"] == pool["_id"] and one["status"] == "waitlisted"
+    ]
+    if line != sorted(waiting) or len({rank for rank, _ in line}) < len(line):
+        yield f"I3 pool {pool['_id']} has {line[:9]} in line, awards say {sorted(waiting)[:9]}"
 
 
 def of_places(state: State) -> Iterable[str]:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 
+from tests.faults.checker.outside import Document
 from tests.faults.load.client import Command, Who
 from tests.faults.load.programme import ALONE, AMOUNT, EARLY, REVIEWER, STAFF, STEPS, Woman
 from tests.faults.runner import scenario
@@ -66,15 +66,18 @@ async def _round(trial: Trial, crowd: list[Woman], covered: int) -> None:
     await _all(trial, proposed, at_once=len(proposed))
     approved = [Command("grants", "approve", STAFF, f"/awards/{one}/approval") for one in ids]
     await _all(trial, approved, at_once=len(approved))
-    trial.tally.wrong += await asyncio.to_thread(_outcome, trial, pool, covered)
+    pools, awards = await asyncio.to_thread(trial.outside.pools_and_awards, pool)
+    trial.tally.wrong += outcome(pools[0], awards, len(crowd), covered)
 
 
-def _outcome(trial: Trial, pool: str, covered: int) -> list[str]:
-    pools, awards = trial.outside.pools_and_awards(pool)
+def outcome(pool: Document, awards: list[Document], women: int, covered: int) -> list[str]:
+    """So many have the money, and everybody else a rank of her own: none is left out."""
     ended = Counter(one["status"] for one in awards)
-    money: dict[str, Any] = pools[0]["balances"]
-    whole = ended["offered"] == covered and money["available"] == 0
-    return [] if whole else [f"I3 pool {pool}: {dict(ended)} of {covered}, {money}"]
+    ranks = sorted(one["rank"] for one in awards if one["status"] == "waitlisted")
+    whole = ended == {"offered": covered, "waitlisted": women - covered}
+    if whole and pool["balances"]["available"] == 0 and ranks == list(range(1, len(ranks) + 1)):
+        return []
+    return [f"I3 pool {pool['_id']}: {dict(ended)} of {covered}, {pool['balances']}, {ranks[-9:]}"]
 
 
 async def _all(trial: Trial, commands: list[Command], at_once: int) -> None:

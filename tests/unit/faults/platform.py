@@ -96,7 +96,7 @@ class Platform(Outside):
         }
         self.held["grants"] |= {
             "dossiers": [dict(hers)],
-            "pools": [{"_id": "pool", "balances": money}],
+            "pools": [{"_id": "pool", "balances": money, "waiting": []}],
             "awards": [],
         }
         self.held["trade"] |= {"readiness": [dict(hers)], "fairs": [{"_id": "fair", "places": 1}]}

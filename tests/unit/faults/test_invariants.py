@@ -9,6 +9,7 @@ import pytest
 from tests.faults.checker.invariants import of_buckets, of_room, violations
 from tests.faults.checker.outside import ROOMS, Document, Room, Stored
 from tests.faults.checker.state import Expected, Photo, photograph
+from tests.faults.scenarios.money import outcome
 from tests.unit.faults.platform import COURSE, RIGHT, SEAT, Platform, Said
 
 PLACE = ("telar.trade", 0)
@@ -157,6 +158,56 @@ def test_i3_a_snapshot_of_money_that_is_wrong_is_found() -> None:
     assert of_buckets(pools, awards) == []
     held: Document = {"pool_id": "pool", "status": "offered", "amount": 40, "tranches": []}
     assert of_buckets(pools, [held])
+
+
+def _waits(award: str, rank: int) -> Document:
+    return {"_id": award, "pool_id": "pool", "status": "waitlisted", "rank": rank}
+
+
+LINE = [{"award_id": "a", "rank": 1}, {"award_id": "b", "rank": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_right"),
+    [
+        (LINE, True),
+        (LINE[::-1], False),
+        (LINE[:1], False),
+        ([*LINE, {"award_id": "c", "rank": 3}], False),
+        ([LINE[0], {"award_id": "b", "rank": 1}], False),
+    ],
+)
+def test_i3_a_line_that_awards_do_not_stand_in_is_found(
+    line: list[Document], is_right: bool
+) -> None:
+    pools, _ = Platform(*RIGHT).pools_and_awards()
+    awards = [_waits("b", 2), _waits("a", 1), {**_waits("x", 7), "status": "cancelled"}]
+    wrong = of_buckets([{**pools[0], "waiting": line}], awards)
+    assert (wrong == []) == is_right
+
+
+def test_i3_two_of_one_rank_are_found() -> None:
+    pools, _ = Platform(*RIGHT).pools_and_awards()
+    line = [{"award_id": "a", "rank": 1}, {"award_id": "b", "rank": 1}]
+    assert of_buckets([{**pools[0], "waiting": line}], [_waits("a", 1), _waits("b", 1)])
+
+
+@pytest.mark.parametrize(
+    ("change", "is_right"),
+    [
+        ({}, True),
+        ({"status": "approved"}, False),
+        ({"rank": 3}, False),
+        ({"rank": 1}, False),
+    ],
+    ids=["all", "one is left out", "a rank is left out", "one rank twice"],
+)
+def test_i3_a_crowd_in_which_not_everybody_has_money_or_a_rank_is_found(
+    change: Document, is_right: bool
+) -> None:
+    pool = {"_id": "pool", "balances": {"available": 0}}
+    awards = [{"_id": "a", "status": "offered"}, _waits("b", 1), {**_waits("c", 2), **change}]
+    assert (outcome(pool, awards, 3, 1) == []) == is_right
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.groups)

@@ -9,6 +9,7 @@ import pytest
 from tests.faults.checker.state import Expected
 from tests.faults.runner import _within
 from tests.faults.trial import Tally, Trial
+from tests.support.wait import until
 
 
 class Deaf:
@@ -55,6 +56,18 @@ class Tried(Trial):
         self.client = self.cluster = self.outside = stand_in
 
 
+class Looked(Tried):
+    """A trial under load, in which a look at money and places goes like this."""
+
+    def __init__(self, look: Callable[[], list[str]]) -> None:
+        super().__init__("ok", {})
+        self.snapshots, self.looks, self.look = 0, 0, look
+
+    def _look(self) -> list[str]:
+        self.looks += 1
+        return self.look()
+
+
 Act = Callable[[Trial], Awaitable[object]]
 ACTS: dict[str, Act] = {
     "answers": lambda trial: trial.answers("grants", 0.0, within=0.05),
@@ -95,3 +108,25 @@ def test_a_fault_that_was_not_seen_to_happen_is_wrong() -> None:
     assert tally.wrong == []
     tally.see("kill grants", happened=False)
     assert (tally.made["kill grants"], tally.observed["kill grants"], len(tally.wrong)) == (2, 1, 1)
+
+
+def _away() -> list[str]:
+    raise OSError("away")
+
+
+@pytest.mark.parametrize(
+    ("look", "wrong"),
+    [
+        (list[str], []),
+        (lambda: ["I3 a pool"], ["I3 a pool"]),
+        (_away, ["I3 nobody looked at money and places: [\"OSError('away')\"]"]),
+    ],
+    ids=["nothing wrong", "something wrong", "nothing read"],
+)
+async def test_a_load_during_which_nobody_could_look_is_found(
+    look: Callable[[], list[str]], wrong: list[str]
+) -> None:
+    trial = Looked(look)
+    async with trial.load(workers=0):
+        await until(lambda: asyncio.sleep(0, trial.looks), lambda looks: looks > 1)
+    assert set(trial.tally.wrong) == set(wrong)
