@@ -126,8 +126,8 @@ class _Trial:
                     )
                 )
         services = {name: store.data for name, store in self.cluster.stores.items()}
-        harmed = frozenset(topic for topic, _ in bus.harmed)
-        return checker.Evidence(services, records, harmed, frozenset(self.cluster.restored))
+        harmed, restored = frozenset(bus.harmed), frozenset(self.cluster.restored)
+        return checker.Evidence(services, records, harmed, restored)
 
     def outcome(self) -> Outcome:
         history = self.clients.history
