@@ -4,14 +4,16 @@ import argparse
 import asyncio
 import json
 import sys
+import traceback
 
-from tests.faults import scenarios
-from tests.faults.runner import SCENARIOS, record, run
+from tests.faults import orderly, scenarios
+from tests.faults.runner import SCENARIOS, broken, record, run
 
 
 def main() -> None:
     """Run the named scenarios one after another; a full run goes to the results, good or not."""
     assert scenarios.__doc__
+    orderly.stops_when_told()
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--full", action="store_true", help="the sizes of docs/reliability.md")
@@ -27,7 +29,11 @@ def main() -> None:
 
 
 def _one(name: str, asked: argparse.Namespace) -> bool:
-    row = asyncio.run(run(SCENARIOS[name], full=asked.full, seed=asked.seed))
+    try:
+        row = asyncio.run(run(SCENARIOS[name], full=asked.full, seed=asked.seed))
+    except Exception as error:  # of this scenario: the others run all the same
+        traceback.print_exc()
+        row = broken(SCENARIOS[name], asked.seed, error, full=asked.full)
     print(json.dumps(row, indent=1))  # noqa: T201
     sys.stdout.flush()
     if asked.full:

@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.processes import DiedEarly
+from tests.faults.load.history import History
 from tests.faults.trial import Body, Trial, recovery
 from tests.support.cluster import Cluster, Shape
 from tools.git import git
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
+TAKEN = "address already in use"
+"""What servers and services say where another program has their port."""
+
 WRITTEN = ("tests/faults/results", "docs/reliability.md")
 """What a run changes itself."""
 
@@ -77,21 +81,35 @@ def scenario(
 
 
 async def run(scenario: Scenario, *, full: bool = False, seed: int | None = None) -> dict[str, Any]:
-    """Run it once; the row of what happened. What failed leaves its folder behind."""
+    """Run it once; the row of what happened. What failed leaves its folder behind, and says where.
+
+    What is told to stop leaves nothing.
+    """
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix=f"telar-{scenario.name}-"))
+    is_kept = False
+    try:
+        row = await _ran(scenario, folder, seed, full=full)
+        is_kept = bool(row["violations"])
+    except Exception as error:
+        is_kept = True
+        error.add_note(f"what it left: {folder}")
+        raise
+    finally:
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
+    return {**row, "folder": str(folder)} if is_kept else row
+
+
+async def _ran(scenario: Scenario, folder: Path, seed: int, *, full: bool) -> dict[str, Any]:
     sizes = scenario.full if full else scenario.quick
     begun = time.monotonic()
     async with AsyncExitStack() as stack:
         trial = await _started(scenario, folder, seed, stack)
         await _within(trial, scenario.body(trial, **sizes), scenario.bounds[full])
         await _within(trial, trial.judge(folder), 600.0)
-    row = {**_row(scenario, trial, sizes, time.monotonic() - begun), "full": full}
-    if trial.tally.wrong:
-        return {**row, "folder": str(folder)}
-    shutil.rmtree(folder, ignore_errors=True)
-    return row
+    return {**_row(scenario, trial, sizes, time.monotonic() - begun), "full": full}
 
 
 async def _started(
@@ -100,22 +118,35 @@ async def _started(
     """A cluster that is up: tried again where another program took a port meanwhile."""
     for left in reversed(range(tries)):
         mine = AsyncExitStack()
-        cluster, around = Cluster(folder / str(left), scenario.shape), None
         try:
-            if scenario.around is not None:
-                around = await mine.enter_async_context(scenario.around(cluster))
-            mine.push_async_callback(asyncio.to_thread, cluster.stop)
-            await asyncio.to_thread(cluster.start, scenario.start)
-        except DiedEarly:
+            trial = await _begun(scenario, folder / str(left), seed, mine)
+        except BaseException as error:
             await mine.aclose()
-            if not left:
+            if not (left and isinstance(error, DiedEarly) and TAKEN in str(error).lower()):
                 raise
             continue
-        trial = Trial(cluster, seed, around)
-        mine.push_async_callback(trial.close)
         await stack.enter_async_context(mine)
         return trial
     raise AssertionError("unreachable")
+
+
+async def _begun(scenario: Scenario, folder: Path, seed: int, stack: AsyncExitStack) -> Trial:
+    """A cluster that is up, and what is around it; `stack` ends all of that."""
+    cluster, around = Cluster(folder, scenario.shape), None
+    if scenario.around is not None:
+        around = await stack.enter_async_context(scenario.around(cluster))
+    starting = asyncio.create_task(asyncio.to_thread(cluster.start, scenario.start))
+
+    async def stop() -> None:
+        await asyncio.to_thread(cluster.stop)
+        # A thread ends by itself: soon, as what it waits for is gone.
+        await asyncio.gather(starting, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+    await asyncio.shield(starting)
+    trial = Trial(cluster, seed, around)
+    stack.push_async_callback(trial.close)
+    return trial
 
 
 async def _within(trial: Trial, body: Any, seconds: float) -> None:
@@ -149,6 +180,26 @@ def _row(
         "recovery_s": recovery(tally.recoveries),
         "violations": tally.wrong[:50],
         "seconds": round(seconds),
+    }
+
+
+def broken(scenario: Scenario, seed: int | None, error: Exception, *, full: bool) -> dict[str, Any]:
+    """The row of a run that could not even begin, or be judged: it counts as what it is."""
+    said = " ".join([f"{error!r}"[:600], *getattr(error, "__notes__", ())])
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "seed": seed,
+        "sizes": dict(scenario.full if full else scenario.quick),
+        "idle": scenario.idle,
+        "faults": {},
+        "commands": History().counts(),
+        "snapshots": 0,
+        "notes": {},
+        "recovery_s": recovery(()),
+        "violations": [f"the run itself: {said}"],
+        "seconds": 0,
+        "full": full,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local.processes import DiedEarly
 from tests.faults import __main__ as command
 from tests.faults import report, runner
 from tests.faults.crash.run import judged
@@ -67,6 +68,19 @@ def test_a_full_run_with_violations_is_recorded_and_shown(
     page = report.page(report.rows(), [])
     assert line(page)[-2:] == ["1", "violated"]
     assert f": {LOST}\n" in page.partition("## Violations")[2]
+
+
+def test_a_scenario_that_did_not_even_begin_is_recorded_and_shown(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(*_: Any, **__: Any) -> dict[str, Any]:
+        raise DiedEarly("grants was not ready in 90 s")
+
+    monkeypatch.setattr(command, "run", run)
+    assert not command._one("kills", Namespace(full=True, seed=None))
+    [found] = json.loads((results / "kills.json").read_text())
+    assert "grants was not ready" in found["violations"][0]
+    assert line(report.page(report.rows(), []))[-2:] == ["1", "violated"]
 
 
 def test_a_campaign_with_violations_is_recorded_and_one_that_is_not_whole_is_not(

@@ -81,6 +81,10 @@ class Trial:
         tasks = [asyncio.create_task(work()) for _ in range(workers)]
         try:
             yield
+        except asyncio.CancelledError:  # told to stop: nobody waits for what is under way
+            for task in tasks:
+                task.cancel()
+            raise
         finally:
             going = False
             watch.cancel()

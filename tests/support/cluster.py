@@ -126,7 +126,7 @@ class Cluster:
     def stop(self) -> None:
         """End everything, services first."""
         with suppress(OSError):
-            for child in self._children.values():
+            for child in list(self._children.values()):
                 child.send(signal.SIGCONT)
         for names in (self._instances.keys(), set(self._children) - self._instances.keys()):
             ended = [self._children.pop(name) for name in names if name in self._children]

@@ -163,7 +163,7 @@ def of_buckets(pools: list[Document], awards: list[Document]) -> list[str]:
         elif award["status"] == "accepted":
             back = sum(t["amount"] for t in award["tranches"] if t["status"] == "returned")
             bound[award["pool_id"]] += award["amount"] - back
-    wrong = []
+    wrong = list[str]()
     for pool in pools:
         name, money = pool["_id"], {bucket: pool["balances"][bucket] for bucket in BUCKETS}
         if min(money.values()) < 0:

@@ -10,25 +10,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 from tests.faults.honesty.catalogue import BY_NAME, PATCHES
 from tests.faults.honesty.patching import Patch
 from tests.faults.honesty.search import MOST, search
+from tests.faults.orderly import stops_when_told, workers
 from tests.faults.sim import batch
 
 
 def main() -> None:
     """Try the named patches, or all; 1 if one was not found in its invariant."""
     os.environ["PYTHONHASHSEED"] = "0"  # for the processes of the seeds
+    stops_when_told()
     parser = argparse.ArgumentParser(prog="python -m tests.faults.honesty")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BY_NAME))
     parser.add_argument("--record", action="store_true", help="keep the row in results/")
     asked = parser.parse_args()
     patches = [BY_NAME[name] for name in asked.names] or list(PATCHES)
-    with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
+    with workers(2, tasks=1) as pool:
         seeds = list(pool.map(search, [patch.name for patch in patches]))
         found = [(patch, seed) for patch, seed in zip(patches, seeds, strict=True) if seed >= 0]
         clean = list(pool.map(batch.part, [range(seed, seed + 1) for _, seed in found]))

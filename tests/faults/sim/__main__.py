@@ -7,10 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
+from tests.faults.orderly import stops_when_told, workers
 from tests.faults.sim import batch
 from tests.faults.sim.report import Outcome, Total
 
@@ -22,6 +21,7 @@ def main() -> None:
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a seed
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.faults.sim", *sys.argv[1:]])
+    stops_when_told()
     parser = argparse.ArgumentParser(prog="python -m tests.faults.sim")
     parser.add_argument("--seeds", default="0:1000", help="first:last+1")
     parser.add_argument("--seed", type=int, help="this one alone")
@@ -60,7 +60,7 @@ def _parts(
     if len(parts) == 1:
         yield run(parts[0])
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with workers(jobs) as pool:
         yield from pool.map(run, parts)
 
 

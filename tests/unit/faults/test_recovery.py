@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -130,3 +131,18 @@ async def test_a_load_during_which_nobody_could_look_is_found(
     async with trial.load(workers=0):
         await until(lambda: asyncio.sleep(0, trial.looks), lambda looks: looks > 1)
     assert set(trial.tally.wrong) == set(wrong)
+
+
+async def test_a_load_that_is_told_to_stop_waits_for_no_command() -> None:
+    trial = Looked(list[str])
+    never = asyncio.Event()
+    trial.programme = cast("Any", SimpleNamespace(step=never.wait))
+
+    async def loaded() -> None:
+        async with trial.load(workers=2):
+            await never.wait()
+
+    running = asyncio.create_task(loaded())
+    await until(lambda: asyncio.sleep(0, trial.looks))
+    running.cancel()
+    assert await asyncio.wait({running}, timeout=20) == ({running}, set())

@@ -1,0 +1,27 @@
+"""A run that is told to stop cleans up behind itself: what it mounted, wrote and started."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+
+
+def stops_when_told() -> None:
+    """SIGTERM ends this process as Ctrl-C does: every `finally` runs."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+@contextmanager
+def workers(count: int, tasks: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes of their own, for so many tasks each; none outlives the block, however it ends."""
+    pool = ProcessPoolExecutor(count, get_context("spawn"), max_tasks_per_child=tasks)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for one in active_children():
+            one.terminate()
+        raise
+    finally:
+        pool.shutdown()
