@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.processes import DiedEarly
+from tests.faults.judges import judges
 from tests.faults.load.history import History
 from tests.faults.trial import Body, Trial, recovery
 from tests.support.cluster import Cluster, Shape
@@ -207,7 +208,8 @@ def record(row: Mapping[str, Any]) -> Path:
     """Append a row to the results of its scenario, whatever came of it: red runs count too."""
     path = RESULTS / f"{row['scenario']}.json"
     rows = json.loads(path.read_text()) if path.exists() else []
-    of = {"commit": git("rev-parse", "--short", "HEAD"), "changed": bool(changes())}
+    of: dict[str, Any] = {"commit": git("rev-parse", "--short", "HEAD"), "changed": bool(changes())}
+    of["judges"] = judges(row["scenario"])
     rows.append({**row, **of, "at": time.strftime("%Y-%m-%d", time.gmtime())})
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")

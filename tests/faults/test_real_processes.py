@@ -1,4 +1,4 @@
-"""Faults on the real stack, in sizes that everybody runs; `make faults` runs the same, larger."""
+"""Faults on the real stack: the daily scenarios, small; `make faults FULL=1` runs all, in full."""
 
 import pytest
 

@@ -13,6 +13,7 @@ from deploy.local.processes import DiedEarly
 from tests.faults import __main__ as command
 from tests.faults import report, runner
 from tests.faults.crash.run import judged
+from tests.faults.judges import judges
 from tests.faults.sim import __main__ as simulation
 from tests.faults.sim.report import Outcome, Total
 
@@ -129,7 +130,7 @@ def test_the_trials_of_the_simulation_are_its_seeds_and_effects_are_no_faults() 
     assert found["consequences"] == {"BusError": 500_000}
     page = report.page([{**row(), **found}], [])
     cells = line(page, "simulation")
-    assert (cells[1], cells[3], cells[-1]) == ("1,000", "3,000", "0.3 % of seeds")
+    assert (cells[1], cells[3], cells[4], cells[-1]) == ("1,000", "3,000", "0", "0.3 % of seeds")
     assert "| BusError | 500000 |" in page.partition("led to")[2]
 
 
@@ -156,9 +157,34 @@ def test_each_run_has_a_row_with_its_own_bound_and_its_commit() -> None:
     ends = [one.rpartition(" | ")[2] for one in lines if "(`kills`" in one]
     assert ends == ["violated |", "1 % |", "1 % |", "none |"]
     page = "\n".join(lines)
-    for commit in ("abc1234+,", "abc1234,", "0ld?,"):
+    for commit in ("abc1234+†,", "abc1234†,", "0ld?†,"):
         assert f"2026-11-27, {commit} seed 7" in page
     assert page.count("what it does, idle (") == 1
+
+
+def test_a_run_that_an_older_checker_judged_is_marked(results: Path) -> None:
+    runner.record(row())
+    assert "†" not in line(report.page(report.rows(), []))[0]
+    path = results / "kills.json"
+    path.write_text(path.read_text().replace(judges("kills"), "another"))
+    assert "†, seed 7" in line(report.page(report.rows(), []))[0]
+
+
+def test_what_judges_a_kind_of_run_is_found() -> None:
+    kinds = ("kills", "simulation", "honesty", "crash-points", "driver-errors")
+    assert len({judges(kind) for kind in kinds}) == len(kinds)
+    assert judges("kills") == judges("poison")
+
+
+def test_the_page_says_what_a_client_was_never_told_and_who_looks_at_what() -> None:
+    told = row(commands={"accepted": 9, "unknown": 4, "repeats": 0})
+    page = report.page([told, row("poison")], [])
+    assert (line(page)[4], line(page, "poison")[4]) == ("4", "-")
+    for number in (1, 2, 3, 4, 5, 6, 7, 8, 13):
+        assert f"| I{number} |" in page
+    small = page.partition("`make faults`, a part")[2]
+    daily = {name for name, one in runner.SCENARIOS.items() if one.daily}
+    assert {name for name in runner.SCENARIOS if f"`{name}`" in small.split("## ")[0]} == daily
 
 
 def test_rounds_in_which_nothing_is_broken_are_no_faults() -> None:

@@ -28,6 +28,8 @@ class Outcome:
     """Virtual seconds from healing to rest."""
     digest: str
     """Of all evidence: the same seed gives the same."""
+    unknown: int = 0
+    """Commands whose client was never told."""
 
 
 class Total:
@@ -38,7 +40,7 @@ class Total:
         self.made: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
         self.observed: Counter[str] = Counter()
-        self.seeds = self.commands = self.accepted = self.repeats = 0
+        self.seeds = self.commands = self.accepted = self.repeats = self.unknown = 0
         self.rested: list[float] = []
         self.digests: list[str] = []
 
@@ -52,6 +54,7 @@ class Total:
             self.commands += one.commands
             self.accepted += one.accepted
             self.repeats += one.repeats
+            self.unknown += one.unknown
             self.rested.append(one.rested)
             self.digests.append(one.digest)
             if one.wrong:
@@ -76,7 +79,11 @@ class Total:
                 for kind, count in sorted(self.made.items())
             },
             "consequences": dict(sorted(self._consequences().items())),
-            "commands": {"accepted": self.accepted, "repeats": self.repeats},
+            "commands": {
+                "accepted": self.accepted,
+                "unknown": self.unknown,
+                "repeats": self.repeats,
+            },
             "recovery_s": {"p50": half, "p95": nearly, "max": most, "n": self.seeds},
             "violations": [f"seed {one.seed}: {one.wrong[0]}" for one in self.failed],
             "seconds": round(seconds),
@@ -93,7 +100,8 @@ class Total:
         half, nearly, most = self._rest()
         lines = [
             f"seeds {seeds.start}:{seeds.stop} in {seconds:.1f} s ({rate:.0f} a second)",
-            f"commands {self.commands}, accepted {self.accepted}, asked again {self.repeats}",
+            f"commands {self.commands}, accepted {self.accepted}, unknown {self.unknown},",
+            f"asked again {self.repeats}",
             f"faults made      {_counts(self.made)}",
             f"took effect      {_counts(self.struck)}",
             f"led to           {_counts(self._consequences())}",

@@ -144,4 +144,5 @@ class _Trial:
             repeats=self.clients.repeats,
             rested=self.rested,
             digest=hashlib.sha256(print_.encode()).hexdigest()[:16],
+            unknown=sum(entry.outcome == "unknown" for entry in history),
         )
