@@ -176,9 +176,8 @@ class Trial:
             waiting = await asyncio.to_thread(self.outside.waiting)
             return behind | {n: c for n, c in waiting.items() if n.endswith("outbox")}
 
-        parked = Counter(one[1].partition("/")[0] for one in self.expected.parked)
         try:
-            await until(rest, lambda left: not left or (parked and _only(left)), within=within)
+            await until(rest, lambda left: not left, within=within)
             await until(self._offsets_stand, bool, within=20)
         except AssertionError as error:
             self.tally.wrong.append(f"I13 not at rest: {error}")
@@ -215,11 +214,6 @@ class Trial:
     async def close(self) -> None:
         await self.client.close()
         self.outside.close()
-
-
-def _only(left: dict[str, int]) -> bool:
-    """Whether nothing is left but what a parked key keeps readers behind by."""
-    return all(">" in name for name in left)
 
 
 def _probe(service: str, url: str | None) -> Command:

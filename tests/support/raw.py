@@ -1,8 +1,12 @@
 """Kafka without anything of Telar: every record of a topic, and where its partitions end."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+
+Look = Callable[[], Awaitable[dict[tuple[str, int], int]]]
 
 
 async def records(kafka: str, topic: str) -> list[Any]:
@@ -27,10 +31,21 @@ async def records(kafka: str, topic: str) -> list[Any]:
 
 async def ends(kafka: str, *topics: str) -> dict[tuple[str, int], int]:
     """The end of every partition of these topics."""
+    async with watched(kafka, *topics) as look:
+        return await look()
+
+
+@asynccontextmanager
+async def watched(kafka: str, *topics: str) -> AsyncIterator[Look]:
+    """Where every partition of these topics ends, to be asked again and again by one client."""
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, enable_auto_commit=False)
+
+    async def look() -> dict[tuple[str, int], int]:
+        found = await consumer.end_offsets(list(consumer.assignment()))
+        return {(place.topic, place.partition): end for place, end in found.items()}
+
     try:
         await consumer.start()
-        found = await consumer.end_offsets(list(consumer.assignment()))
+        yield look
     finally:
         await consumer.stop()
-    return {(place.topic, place.partition): end for place, end in found.items()}

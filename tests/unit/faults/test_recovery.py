@@ -91,6 +91,13 @@ async def test_what_does_not_recover_in_time_is_found(act: str) -> None:
     assert [one.partition(" ")[0] for one in trial.tally.wrong] == ["I13"]
 
 
+async def test_a_key_that_waits_excuses_no_reader_that_is_behind() -> None:
+    trial = Tried("ok", {"training>trade": 1})
+    trial.expected.parked = {("trade", "training/poison-1")}
+    await trial.settle(within=0.05)
+    assert [one.partition(" ")[0] for one in trial.tally.wrong] == ["I13"]
+
+
 async def test_a_command_without_effect_elsewhere_is_found() -> None:
     trial = Tried("ok", {"training>trade": 1})
     await trial.takes_effect(0.0, within=0.05)
