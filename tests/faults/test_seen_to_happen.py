@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local.processes import Child, Program
 from tests.faults.checker.outside import SUBSCRIBERS, Outside
+from tests.faults.scenarios.machine import has_met
 from tests.faults.scenarios.records import are_at_nought
 from tests.support.cluster import SERVICES, Cluster
 from tests.support.proxy import Proxy
@@ -55,6 +56,19 @@ async def test_a_process_that_had_to_be_killed_did_not_go_in_order(cluster: Clus
     await _started(cluster, "grants", IGNORES)
     cluster.terminate("grants", within=0.1)
     assert not cluster.ended_in_order("grants")
+
+
+async def test_a_full_disk_counts_once_its_server_met_it(cluster: Cluster) -> None:
+    child = await _started(cluster, "mongo", WAITS)
+    log = cluster.log("mongo")
+    log.write_bytes(b"No space left on device\n")
+    told = log.stat().st_size
+    assert not has_met(cluster, "mongo", told)
+    log.write_bytes(log.read_bytes() + b"pwrite: No space left on device\n")
+    assert has_met(cluster, "mongo", told)
+    assert not has_met(cluster, "mongo", log.stat().st_size)
+    child.kill()
+    assert has_met(cluster, "mongo", log.stat().st_size)
 
 
 async def test_a_wire_counts_what_was_cut_and_not_what_was_not_there() -> None:

@@ -16,6 +16,9 @@ from tests.support.wait import until
 SESSION = 6.0
 HOUR = 3600.0
 JUMPS = (-2 * HOUR, -60.0, 60.0, HOUR, 48 * HOUR, -365 * 24 * HOUR)
+FULL, LONGEST = 8.0, 40.0
+"""Seconds for which a disk is full, and for which it is at most, until its server has met it."""
+
 DISK = 300
 """Megabytes of a small disk: what the servers need to start, and not much more."""
 
@@ -160,22 +163,28 @@ async def full_disks(trial: Trial, times: int) -> None:
 
 
 async def _fill(trial: Trial, name: str) -> None:
-    """Not a byte is free for some seconds, or, where nothing can be mounted, no file grows."""
+    """Not a byte is free until the server met it; where nothing can be mounted no file grows."""
     if not trial.around:
         await _no_growth(trial, name)
         return
-    filler = trial.around[name] / "filler"
+    filler, told = trial.around[name] / "filler", trial.cluster.log(name).stat().st_size
     with filler.open("wb", buffering=0) as file:
-        deadline = time.monotonic() + 8
-        refused = 0
-        while time.monotonic() < deadline:
+        begun = time.monotonic()
+        while time.monotonic() < begun + FULL or not has_met(trial.cluster, name, told):
             try:
                 file.write(bytes(65536))
             except OSError:
-                refused += 1
                 await asyncio.sleep(0.05)
-    trial.tally.see(f"disk of {name} full", refused)
+            if time.monotonic() > begun + LONGEST:
+                break
+    trial.tally.see(f"disk of {name} full", has_met(trial.cluster, name, told))
     filler.unlink()
+
+
+def has_met(cluster: Cluster, name: str, told: int) -> bool:
+    """Whether a server met its full disk: it ended, or said so after it had told so many bytes."""
+    said = cluster.log(name).read_bytes()[told:]
+    return not cluster.runs(name) or b"No space left on device" in said
 
 
 async def _no_growth(trial: Trial, name: str) -> None:
