@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.processes import DiedEarly
+from deploy.local.processes import DiedEarly, birth
 from tests.faults import runner
 from tests.faults.runner import Scenario
 from tests.support.cluster import Shape
@@ -130,16 +131,19 @@ with workers(1) as pool:
 """
 
 
-def test_the_processes_of_a_run_that_is_told_to_stop_end_with_it() -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_the_processes_of_a_run_that_is_told_to_stop_or_killed_end_with_it(ending: int) -> None:
     command = [sys.executable, "-c", WORKS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout is not None
         worker = int(run.stdout.readline())
-        run.send_signal(signal.SIGTERM)
+        run.send_signal(ending)
         try:
             run.wait(20)
-            with pytest.raises(ProcessLookupError):
-                os.kill(worker, 0)
+            deadline = time.monotonic() + 20
+            while birth(worker) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert birth(worker) is None
         finally:
             run.kill()
             with suppress(ProcessLookupError):
