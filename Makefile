@@ -9,7 +9,8 @@ UV := $(BIN)/uv
 INSTALL = $(UV) pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python
 
 # Some tests at a time, each on servers of its own: most of their time they wait for something.
-# Those of a file of tests/e2e share a platform; those of tests/faults take most of two cores.
+# Those of a file of tests/e2e share a platform; those of tests/faults take most of two cores, and
+# are given out one by one: the longest, which are first, would else stand behind others.
 PYTEST = $(BIN)/python -m pytest -q
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -100,7 +101,7 @@ ifdef FULL
 	$(BIN)/python -m tests.faults --full $(SCENARIOS) || bad=1; \
 	$(BIN)/python -m tests.faults.report && exit $$bad
 else
-	@$(PYTEST) -n 2 --dist worksteal tests/faults
+	@$(PYTEST) -n 2 --dist load --maxschedchunk 1 tests/faults
 endif
 
 .PHONY: bench

@@ -68,11 +68,13 @@ PATCHES = (
                 + _WRITTEN,
             ),
         ),
+        seed=2,
     ),
     Patch(
         "publishing-before-commit",
         "ghosts",
         ((_WRITER, _OFFER, ""), (_WRITER, _WRITES, _OFFER + _WRITES)),
+        seed=4,
     ),
     Patch(
         "unset-before-the-acknowledgement",
@@ -84,6 +86,7 @@ PATCHES = (
                 _UNSET + _SEND,
             ),
         ),
+        seed=19,
     ),
     Patch(
         "capacity-by-counting",
@@ -92,6 +95,7 @@ PATCHES = (
             (_RULES, "    return True\n", "    return await _seats(store, room) < SEATS\n"),
             (_RULES, "len(room.held) + len(room.kept) >= SEATS:", "SEATS < 0:"),
         ),
+        seed=2,
     ),
     Patch(
         "offset-ahead-of-the-commit",
@@ -109,6 +113,7 @@ PATCHES = (
 """,
             ),
         ),
+        seed=7,
     ),
     Patch(
         "reset-to-latest",
@@ -120,11 +125,13 @@ PATCHES = (
                 _RESET.replace("earliest", "latest"),
             ),
         ),
+        seed=1,
     ),
     Patch(
         "write-concern-1",
         "effect",
         (("shared.chassis.mongo.store", 'WriteConcern("majority")', "WriteConcern(1)"),),
+        seed=134,
     ),
     Patch(
         "idempotency-without-the-body",
@@ -136,6 +143,7 @@ PATCHES = (
                 "        if self.digest is None:\n",
             ),
         ),
+        seed=1,
     ),
     Patch(
         "parking-lets-later-events-pass",
@@ -147,6 +155,7 @@ PATCHES = (
                 "            self._apply(scope, arrived)\n",
             ),
         ),
+        seed=19,
     ),
     Patch(
         "retry-without-the-position-check",
@@ -158,6 +167,7 @@ PATCHES = (
                 "        if not left:\n",
             ),
         ),
+        seed=19,
     ),
     Patch(
         "no-version-for-an-empty-answer",
@@ -169,6 +179,7 @@ PATCHES = (
                 "in ():\n",
             ),
         ),
+        seed=6,
     ),
 )
 

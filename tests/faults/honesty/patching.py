@@ -27,7 +27,7 @@ class Patch:
     changes: tuple[tuple[str, str, str], ...]
     """Module, fragment, what stands there instead."""
     seed: int = 0
-    """One on which it shows."""
+    """One on which it shows: the first that is tried where time is short."""
 
 
 class Patched:

@@ -7,13 +7,20 @@ import pytest
 
 from tests.faults.honesty.catalogue import PATCHES
 from tests.faults.honesty.patching import Patch, Patched
+from tests.faults.honesty.search import MOST
+from tests.faults.sim.test_sim import SEEDS
 
 
-@pytest.mark.timeout(600)
-def test_the_checker_finds_every_known_fault_and_nothing_without_it() -> None:
-    command = [sys.executable, "-m", "tests.faults.honesty"]
+@pytest.mark.timeout(900)
+def test_the_checker_finds_every_known_fault() -> None:
+    command = ["nice", "-n", "10", sys.executable, "-m", "tests.faults.honesty", "--known"]
     done = subprocess.run(command, check=False, text=True, capture_output=True)
     assert done.stdout.splitlines()[-1] == "12 of 12", done.stdout + done.stderr
+
+
+def test_what_shows_a_fault_is_run_without_it_too() -> None:
+    assert {patch.seed for patch in PATCHES} <= set(range(SEEDS))
+    assert MOST <= SEEDS
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tests.faults.honesty.catalogue import BY_NAME
@@ -19,7 +19,7 @@ def part(seeds: range, *, trace: bool = False, patch: str = "") -> list[Outcome]
     return list(each(seeds, trace=trace, patch=patch))
 
 
-def each(seeds: range, *, trace: bool = False, patch: str = "") -> Iterator[Outcome]:
+def each(seeds: Iterable[int], *, trace: bool = False, patch: str = "") -> Iterator[Outcome]:
     """The same, one by one."""
     product = Patched(BY_NAME[patch] if patch else None)
     product.install()

@@ -11,27 +11,26 @@ SEEDS = 1000
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.faults.sim", *arguments]
+    # Beside it run scenarios that are measured in real seconds: they come first.
+    command = ["nice", "-n", "10", sys.executable, "-m", "tests.faults.sim", *arguments]
     return subprocess.run(command, check=False, text=True, capture_output=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_no_seed_breaks_an_invariant() -> None:
     done = simulate("--seeds", f"0:{SEEDS}")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_seed_plays_the_same_alone_and_after_others() -> None:
-    def digest(seeds: str) -> str:
-        return simulate("--seeds", seeds, "--digests").stdout.splitlines()[-1]
+def test_a_seed_plays_the_same_alone_and_after_others_and_sees_each_fault_once_at_most() -> None:
+    alone, others = [simulate("--seeds", seeds, "--digests").stdout for seeds in ("4:5", "0:20")]
+    digests = others.splitlines()[-20:]
+    assert alone.splitlines()[-1] == digests[4]
+    assert len(set(digests)) == 20
+    _each_fault_is_seen_once_at_most(others)
 
-    assert digest("4:5") == digest("0:5")
-    assert digest("4:5") != digest("3:4")
 
-
-def test_of_the_faults_that_were_made_each_is_seen_once_at_most() -> None:
-    said = simulate("--seeds", "0:20").stdout
-
+def _each_fault_is_seen_once_at_most(said: str) -> None:
     def counts(what: str) -> Counter[str]:
         [line] = re.findall(rf"^{what} +\d+: (.+)$", said, re.MULTILINE)
         return Counter({kind: int(n) for kind, n in re.findall(r"([a-z ]+) (\d+)", line)})
