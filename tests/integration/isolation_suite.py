@@ -185,5 +185,7 @@ class IsolationSuite(ForkSuite):
             await self.card(reader, key, [1, 2])
         assert await self.ill(reader) == ("ill", "ValueError", 1)
         monkeypatch.setattr(reader.runtime.writer, "store", reader_store)
+        again = await order(reader, "reader/parked/retry", topic=SHELF, key="ill")
+        assert again.json()["outcome"] == "released"
         await self.card(reader, "ill", [1, 2])
         await self.why(reader)
