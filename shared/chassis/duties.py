@@ -61,3 +61,15 @@ class Duties:
     @staticmethod
     def _place(name: str) -> Instant:
         return Instant(COLLECTION, name, "at")
+
+
+class Claim:
+    """A duty that is ours, for as long as its work takes."""
+
+    def __init__(self, duties: Duties, duty: Document) -> None:
+        self._duties, self.duty = duties, duty
+
+    async def renew(self) -> None:
+        """Claim it for longer once half is over; `StoreError` if another has taken it over."""
+        if self._duties.runs_out(self.duty):
+            self.duty = await self._duties.go_on(self.duty)

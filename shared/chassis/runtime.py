@@ -163,7 +163,7 @@ class Runtime:
             if self.behind:
                 log.error("start.restored", keys=self.behind, todo="docs/runbooks/adopt.md")
                 return False
-            await self.tail.lost()
+            await self.publisher.ends.learn()
         except (StoreError, BusError) as error:
             log.warning("start.waits", error=type(error).__name__, detail=str(error)[:200])
             return False

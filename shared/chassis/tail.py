@@ -14,7 +14,7 @@ import structlog
 
 from shared.chassis import metrics, outbox, streams
 from shared.chassis.clock import Clock
-from shared.chassis.duties import Duties
+from shared.chassis.duties import Claim, Duties
 from shared.chassis.envelope import Envelope, decode
 from shared.chassis.errors import Malformed
 from shared.chassis.heads import first_id
@@ -63,13 +63,14 @@ class Tail:
             with suppress(StoreError):
                 await self.publisher.ends.learn()
                 if (duty := await duties.claim(TAIL)) is not None:
-                    await self._look()
-                    await duties.done(duty, clock.now() + LOOK_EVERY)
+                    mine = Claim(duties, duty)
+                    await self._look(mine)
+                    await duties.done(mine.duty, clock.now() + LOOK_EVERY)
 
-    async def _look(self) -> None:
+    async def _look(self, mine: Claim) -> None:
         with suppress(BusError):  # the next look is soon enough
             await self.ensure()
-            await self.lost()
+            await self.lost(mine)
 
     async def ahead(self) -> dict[str, Envelope]:
         """By key the last event in Kafka that our outbox does not know; empty when all is well."""
@@ -83,8 +84,11 @@ class Tail:
                     last[event.key] = event
         return await unknown(self.store, self.topic, last)
 
-    async def lost(self) -> bool:
-        """Whether Kafka has less than it acknowledged; if so, send everything since then again."""
+    async def lost(self, mine: Claim) -> bool:
+        """Whether Kafka has less than it acknowledged; if so, send everything since then again.
+
+        Raises `StoreError` if another process has taken that over.
+        """
         noted = await self.publisher.ends.learn()  # before it is asked: the topic goes on growing
         ends = await self.bus.ends(self.topic)
         if not (cuts := await self.publisher.ends.cuts(noted, ends)):
@@ -92,7 +96,7 @@ class Tail:
         metrics.TAILS_LOST.inc(len(cuts))
         since = await self._survived({place: cut.at for place, cut in cuts.items()})
         log.error("tail.lost", topic=self.topic, partitions=len(cuts), since=str(since))
-        sent = await self._send_since(since)
+        sent = await self._send_since(since, mine)
         log.warning("tail.sent_again", topic=self.topic, events=sent)
         await self.publisher.ends.reset(await self.bus.ends(self.topic), cuts)
         return True
@@ -107,11 +111,12 @@ class Tail:
                 times[place] = max(event.at, times.get(place, event.at))
         return min(times.values()) - MARGIN if times.keys() >= cuts.keys() else None
 
-    async def _send_since(self, since: datetime | None) -> int:
+    async def _send_since(self, since: datetime | None, mine: Claim) -> int:
         sent = 0
         async for page in outbox.since(self.store, first_id(since) if since else ""):
             events = [Envelope.from_document(event) for one in page for event in one["events"]]
             await self.publisher.send(events)
+            await mine.renew()
             sent += len(events)
         metrics.RESENT.inc(sent)
         return sent

@@ -71,7 +71,7 @@ INVARIANTS = (
     (
         "I5",
         "the numbers of every stream are 1..n, chained by hash, in outbox, topic and each reader",
-        "real, simulation; crash points and driver errors: without the hashes",
+        "all",
     ),
     ("I6", "one key has one answer: the same status, the same bytes", "all"),
     (
@@ -91,8 +91,9 @@ INVARIANTS = (
 REST = """\
 *Unknown* is what a client had not been told at the end. On real processes all of it is asked for
 once more under the same key after healing, so that nothing is left unknown: what is would be a
-violation. Crash points and driver errors ask again for every other one, and the simulation, beyond
-eight tries, for one in four: what stays unknown there took effect whole, everywhere, or nowhere.
+violation. Crash points and driver errors ask again for every other one at once, and for the rest
+when all else is done; the simulation, beyond eight tries, for one in four: what stays unknown there
+took effect whole, everywhere, or nowhere.
 
 Every full run that went to its end has a row, with violations or without; a scenario that ran
 several times has several, each with its own bound. A campaign that did not reach every call has

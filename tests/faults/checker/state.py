@@ -40,8 +40,6 @@ class Expected:
     """Records in the topics that no publisher sent."""
     cut: bool = False
     """Kafka lost records: offsets may stand past its end."""
-    outgrown: bool = False
-    """It lost them under load: nobody sends again what new records outgrew before a look."""
     photos: list[Photo] = field(default_factory=list)
 
 

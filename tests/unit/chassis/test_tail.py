@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.chassis.clock import Clock
-from shared.chassis.duties import Duties
+from shared.chassis.duties import Claim, Duties
 from shared.chassis.ends import Cut, Ends
 from shared.chassis.envelope import Envelope, timestamp
 from shared.chassis.heads import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.outbox import Publisher
-from shared.chassis.ports import BusError, StoreError
+from shared.chassis.ports import BusError, Document, StoreError
 from shared.chassis.tail import TAIL, Tail
 from tests.integration.core_suite import chain
 from tests.unit.chassis.test_core import Ticking
@@ -28,6 +28,7 @@ class Process:
     def __init__(self, store: MemoryStore, bus: MemoryBus) -> None:
         self.store, self.bus, self.clock = store, bus, Clock(store)
         self.publisher = Publisher(store, bus, self.clock)
+        self.duties = Duties(store, self.clock)
         self.tail = Tail("telar.shelf", store, bus, self.publisher, self._ensure)
 
     async def _ensure(self) -> None:
@@ -35,7 +36,17 @@ class Process:
 
     async def starts(self) -> bool:
         await self._ensure()
-        return await self.tail.lost()
+        return await self.lost()
+
+    async def lost(self) -> bool:
+        """Look whether anything is, as who has the duty."""
+        return await self.tail.lost(Claim(self.duties, await self.claimed()))
+
+    async def claimed(self) -> Document:
+        await self.duties.ensure(TAIL)
+        duty = await self.store.get("duties", TAIL)
+        assert duty is not None
+        return duty
 
     async def publish(self, *minutes: float) -> None:
         """A commit at each of these minutes, sent and marked."""
@@ -72,9 +83,9 @@ async def test_what_was_lost_is_sent_again_although_as_much_came_after_it(one: P
     await one.publish(1, 2, 3)
     one.bus.cut(PLACE, 2)
     await one.publish(4, 5, 6)
-    assert await one.tail.lost()
+    assert await one.lost()
     assert one.there() == keys(range(1, 7))
-    assert not await one.tail.lost()
+    assert not await one.lost()
 
 
 async def test_a_process_that_has_sent_nothing_yet_sees_it_too(one: Process) -> None:
@@ -83,7 +94,7 @@ async def test_a_process_that_has_sent_nothing_yet_sees_it_too(one: Process) -> 
     assert not await other.starts()
     one.bus.cut(PLACE, 2)
     await other.publish(4, 5, 6)
-    assert await other.tail.lost()
+    assert await other.lost()
     assert one.there() == keys(range(1, 7))
 
 
@@ -107,7 +118,7 @@ async def test_what_another_process_was_told_meanwhile_counts_too(
         await other.tail.run(other.clock, duties)
     one.bus.cut(PLACE, 2)
     await other.publish(4, 5, 6)
-    assert await one.tail.lost()
+    assert await one.lost()
     assert one.there() == keys(range(1, 7))
 
 
@@ -115,7 +126,7 @@ async def test_what_is_older_than_what_came_after_the_cut_is_sent_again(one: Pro
     await one.publish(1, 2, 3, 4)
     one.bus.cut(PLACE, 3)
     await one.publish(NOW)
-    assert await one.tail.lost()
+    assert await one.lost()
     assert one.there() == keys([1, 2, 3, 4, NOW])
 
 
@@ -123,7 +134,7 @@ async def test_of_what_lies_well_before_the_cut_nothing_is_sent_again(one: Proce
     await one.publish(1, NOW, NOW + 1)
     one.bus.cut(PLACE, 1)
     await one.publish(NOW + 2, NOW + 3)
-    assert await one.tail.lost()
+    assert await one.lost()
     sent = [(record.key or b"").decode() for record in one.bus.records("telar.shelf")]
     assert sent.count("at-1") == 1
 
@@ -135,12 +146,12 @@ async def test_a_process_that_dies_while_it_sends_again_leaves_it_to_the_next(
     one.bus.cut(PLACE, 2)
     one.bus.faults.fail_next("send", BusError("it dies"))
     with pytest.raises(BusError):
-        await one.tail.lost()
+        await one.lost()
     other = Process(one.store, one.bus)
     await other.publish(4, 5, 6)
     assert await other.starts()
     assert one.there() == keys(range(1, 7))
-    assert not await one.tail.lost()
+    assert not await one.lost()
 
 
 async def test_what_is_lost_once_more_while_it_is_sent_again_is_not_forgotten(
@@ -157,11 +168,23 @@ async def test_what_is_lost_once_more_while_it_is_sent_again_is_not_forgotten(
 
     one.bus.faults.meanwhile("send", nothing)
     one.bus.faults.meanwhile("send", cut_again)
-    assert await one.tail.lost()
+    assert await one.lost()
     assert one.there() != keys(range(1, 13))
-    assert await one.tail.lost()
+    assert await one.lost()
     assert one.there() == keys(range(1, 13))
-    assert not await one.tail.lost()
+    assert not await one.lost()
+
+
+async def test_who_sends_again_keeps_the_duty_and_nobody_else_does(one: Process) -> None:
+    await one.publish(1, 2, 3)
+    one.bus.cut(PLACE, 2)
+    duty = await one.claimed()
+    mine, theirs = Claim(one.duties, duty), Claim(one.duties, duty)
+    assert await one.tail.lost(mine)
+    assert mine.duty["at"] > duty["at"]
+    one.bus.cut(PLACE, 1)
+    with pytest.raises(StoreError):
+        await one.tail.lost(theirs)
 
 
 async def test_where_a_log_was_cut_is_kept_with_what_is_noted_next_if_not_at_once() -> None:
