@@ -109,9 +109,11 @@ def follow() -> None:
         _serve(owner, name, path)
     fold, commit = draft.drafted, Writer._commit
 
-    async def folded(store: Store, handlers: Handlers, works: list[Work], *more: Any) -> Draft:
+    async def folded(
+        store: Store, handlers: Handlers, works: list[Work], *more: Any, **how: Any
+    ) -> Draft:
         with serving(*map(_kind, works)):
-            return await fold(store, handlers, works, *more)
+            return await fold(store, handlers, works, *more, **how)
 
     async def committed(self: Writer, folded: Draft, *, is_last: bool) -> None:
         with serving(*map(_kind, folded.works)):

@@ -33,7 +33,7 @@ def test_a_seed_plays_the_same_alone_and_after_others_and_sees_each_fault_once_a
 def _each_fault_is_seen_once_at_most(said: str) -> None:
     def counts(what: str) -> Counter[str]:
         [line] = re.findall(rf"^{what} +\d+: (.+)$", said, re.MULTILINE)
-        return Counter({kind: int(n) for kind, n in re.findall(r"([a-z ]+) (\d+)", line)})
+        return Counter({kind: int(n) for kind, n in re.findall(r"([a-z][a-z ]*) (\d+)", line)})
 
     made, seen = counts("faults made"), counts("took effect")
     assert made.total() <= 20 * 6
