@@ -64,12 +64,15 @@ def unreached(campaign: Campaign) -> list[str]:
 
 
 def table(campaign: Campaign) -> str:
-    """Paths and hits, a line a path."""
+    """Paths and hits, a line a path, and how often a place was waited for in vain."""
     places, deaths = Counter[str](), Counter[str]()
+    vain = Counter(one.plan.path for one in campaign.incidents if not one.happened)
     for place, count in campaign.hits().items():
         places[place[0]] += 1
         deaths[place[0]] += count
     lines = [
-        f"{path:<12}{places[path]:>4} places{deaths[path]:>6} deaths" for path in sorted(places)
+        f"{path:<12}{places[path]:>4} places{deaths[path]:>6} deaths{vain[path]:>6} in vain"
+        for path in sorted(places | vain)
     ]
-    return "\n".join([*lines, f"{'all':<12}{places.total():>4} places{deaths.total():>6} deaths"])
+    sums = f"{places.total():>4} places{deaths.total():>6} deaths{vain.total():>6} in vain"
+    return "\n".join([*lines, f"{'all':<12}{sums}"])

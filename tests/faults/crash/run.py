@@ -13,6 +13,7 @@ from tests.faults.crash import report
 from tests.faults.crash.campaign import Campaign
 from tests.faults.crash.lab import Lab
 from tests.faults.crash.plans import Harm
+from tests.faults.orderly import stops_when_told
 from tests.faults.runner import record
 
 Missing = Callable[[Campaign], list[str]]
@@ -36,6 +37,7 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     if options.record and options.most:
         asked.error("a part of a campaign is no result")
     started = time.monotonic()
+    stops_when_told()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder, Lab(Path(folder) / "lab") as lab:
         campaign = Campaign(lab, Path(folder), harm, seed=options.seed, times=options.times)
         asyncio.run(_watched(campaign, campaign.run(options.lanes, options.most)))
