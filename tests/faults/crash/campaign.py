@@ -119,15 +119,12 @@ class Campaign:
         return chosen
 
     async def _harm_it(self, lane: Lane, place: Place, number: int) -> None:
-        # First when it was reached before: to wait in vain takes longer than anything else.
-        when = self._when[place] or self._on_path(place[0])
-        modes = sorted(MODES.get(place[0], ANY), key=lambda one: one not in when)
-        known = self._modes.get(place)
-        for mode in (known,) if known else modes:
+        known, wide = self._modes.get(place), self._missed[place] > 0
+        for mode in (known,) if known and not wide else self._likely(place, wide=wide):
             nth = (number or self._random.randint(1, EARLY)) if mode == "run" else 1
             services = ["reader"] if mode == "late" else self._at(place)
             service = self._random.choice(services)
-            incident = Incident(service, Plan(*place, nth), mode)
+            incident = Incident(service, Plan(*place, nth), mode, wide)
             await self._run(lane, incident)
             if incident.happened:
                 self._modes[place] = mode
@@ -135,6 +132,18 @@ class Campaign:
         self._missed[place] += 1
         if self._missed[place] <= RETRIES and (place[1] or place[0] not in self._ways()):
             self._todo.append((place, number))
+
+    def _likely(self, place: Place, *, wide: bool) -> Sequence[Mode]:
+        """When a place may be reached: first or, unless `wide`, only when it was reached before.
+
+        To wait in vain takes longer than anything else.
+        """
+        modes = MODES.get(place[0], ANY)
+        when = self._when[place] or self._on_path(place[0])
+        known = {"fresh", *when} if "new" in when else when
+        likely: list[Mode] = [one for one in modes if one in known]
+        others: list[Mode] = [one for one in modes if one not in known]
+        return [*likely, *others] if wide or not likely else likely
 
     def _on(self, path: str) -> set[str]:
         """The services that were seen on a path."""

@@ -51,6 +51,8 @@ class Incident:
     service: str
     plan: Plan
     mode: Mode
+    wide: bool = False
+    """Whether traffic contains everything: what it needs by its path was in vain."""
     history: History = field(default_factory=History)
     happened: bool = False
     violations: list[str] = field(default_factory=list)
@@ -187,7 +189,8 @@ class Lane:
     async def _traffic(self, incident: Incident) -> None:
         number, history = 0, incident.history
         # At first everything, so that every path is known.
-        chosen = parts(incident.plan.path) if len(self.incidents) > LEARNING else EVERYTHING
+        is_narrow = len(self.incidents) > LEARNING and not incident.wide
+        chosen = parts(incident.plan.path) if is_narrow else EVERYTHING
         while not history.is_over:
             name = f"{self.name}-{len(self.incidents)}-{number}"
             walk = [self._client.walk(history, name, chosen)]
