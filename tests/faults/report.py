@@ -96,8 +96,9 @@ when all else is done; the simulation, beyond eight tries, for one in four: what
 took effect whole, everywhere, or nowhere.
 
 Every full run that went to its end has a row, with violations or without; a scenario that ran
-several times has several, each with its own bound. A campaign that did not reach every call has
-none. Each row names its commit: *+* is a working tree with changes, *?* a run that did not note
+several times has several, each with its own bound. A campaign that did not reach every call and
+every path has none; a place is a call on a path, before or after it, and where one was met less
+often than was asked for, by chance alone, its row counts that. Each row names its commit: *+* is a working tree with changes, *?* a run that did not note
 whether there were any, *†* a run whose checker, load or scenario were others than `tests/faults/`
 has now.
 
@@ -229,6 +230,8 @@ def _run(row: Row) -> str:
         title += f", {row['sizes']['rounds']:,} rounds"
     if row.get("idle"):
         title += ", idle"
+    if seldom := row.get("notes", {}).get("seldom"):
+        title += f", less than {row['sizes']['times']} times at {len(seldom)} places"
     return f"{title} ({_which(row)}, seed {row['seed']})"
 
 

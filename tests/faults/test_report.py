@@ -94,6 +94,12 @@ def test_a_campaign_with_violations_is_recorded_and_one_that_is_not_whole_is_not
     assert line(report.page(report.rows(), []), "crash-points")[-1] == "violated"
 
 
+def test_places_that_were_met_too_seldom_are_counted(results: Path) -> None:
+    seldom = {"notes": {"seldom": ["drain: before commit (1)"]}, "sizes": {"times": 3}}
+    page = report.page([row("crash-points", **seldom)], [])
+    assert "less than 3 times at 1 places" in line(page, "crash-points")[0]
+
+
 def simulate(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     monkeypatch.setattr(sys, "argv", ["sim", *arguments])

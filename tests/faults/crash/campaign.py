@@ -23,7 +23,7 @@ MODES: dict[str, Sequence[Mode]] = {
 }
 """When a place of this path may be reached, the likeliest first."""
 
-RETRIES = 2
+RETRIES = 1
 """How often a place that was not reached gets another chance: a busy machine is slow."""
 
 EARLY = 6
