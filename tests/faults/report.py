@@ -98,9 +98,9 @@ took effect whole, everywhere, or nowhere.
 Every full run that went to its end has a row, with violations or without; a scenario that ran
 several times has several, each with its own bound. A campaign that did not reach every call and
 every path has none; a place is a call on a path, before or after it, and where one was met less
-often than was asked for, by chance alone, its row counts that. Each row names its commit: *+* is a working tree with changes, *?* a run that did not note
-whether there were any, *†* a run whose checker, load or scenario were others than `tests/faults/`
-has now.
+often than was asked for, by chance alone, its row counts that. Each row names its commit: *+* is a
+working tree with changes, *?* a run that did not note whether there were any, *†* a run whose
+checker, load or scenario were others than `tests/faults/` has now.
 
 *Faults seen*: a fault counts only if it was seen to happen (the process ended by signal 9, the port
 was closed, another primary was elected), and once, whatever it led to. *Asked again*: commands sent
