@@ -11,7 +11,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def stops_when_told() -> None:
-    """SIGTERM ends this process as Ctrl-C does: every `finally` runs."""
+    """SIGTERM ends this process as Ctrl-C does: every `finally` runs.
+
+    Also in the background of a shell, which lets its children ignore SIGINT.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 

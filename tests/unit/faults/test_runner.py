@@ -148,3 +148,32 @@ def test_the_processes_of_a_run_that_is_told_to_stop_or_killed_end_with_it(endin
             run.kill()
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
+
+
+STOPPED = """
+import asyncio
+from tests.faults.orderly import stops_when_told
+
+async def wait():
+    try:
+        print("waits", flush=True)
+        await asyncio.sleep(60)
+    finally:
+        print("cleaned", flush=True)
+
+stops_when_told()
+asyncio.run(wait())
+"""
+
+
+def test_a_run_in_the_background_of_a_shell_stops_in_order_too() -> None:
+    ignores = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as its children are started
+    try:
+        child = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, ignores)
+    assert child.stdout
+    assert child.stdout.readline() == b"waits\n"
+    child.terminate()
+    said, _ = child.communicate(timeout=30)
+    assert said == b"cleaned\n"
