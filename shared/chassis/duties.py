@@ -34,42 +34,40 @@ class Duties:
         except Conflict:
             await asyncio.sleep(0)  # another process was first
 
-    async def claim(self, name: str) -> Document | None:
-        """The duty if it is due and now ours, with the instant of the claim as `at`."""
+    async def claim(self, name: str) -> "Duty | None":
+        """The duty if it is due and now ours."""
         now = self._clock.now()
-        duty = await self._store.get(COLLECTION, name)
-        if duty is None or duty["at"] > now:
+        document = await self._store.get(COLLECTION, name)
+        if document is None or document["at"] > now:
             return None
-        mine = await self._store.move(self._place(name), duty["at"], now + CLAIM)
-        return {**duty, "at": now + CLAIM} if mine else None
+        duty = Duty(self._store, self._clock, document)
+        return duty if await duty.moved(now + CLAIM) else None
 
-    def runs_out(self, duty: Document) -> bool:
+
+class Duty:
+    """A duty that is ours until its claim runs out. `noted` is what who did it last has left."""
+
+    def __init__(self, store: Store, clock: Clock, noted: Document) -> None:
+        self._store, self._clock, self.noted = store, clock, noted
+
+    @property
+    def runs_out(self) -> bool:
         """Whether half of the claim is over."""
-        return self._clock.now() >= duty["at"] - CLAIM / 2
+        return self._clock.now() >= self.noted["at"] - CLAIM / 2
 
-    async def go_on(self, duty: Document, **note: Any) -> Document:
+    async def go_on(self, **note: Any) -> None:
         """Claim it for longer; `StoreError` if another process has taken it over."""
-        to = self._clock.now() + CLAIM
-        if not await self._store.move(self._place(duty["_id"]), duty["at"], to, note):
+        if not await self.moved(self._clock.now() + CLAIM, **note):
             raise StoreError("another process has taken over")
-        return {**duty, **note, "at": to}
 
-    async def done(self, duty: Document, again: datetime, **note: Any) -> None:
+    async def done(self, again: datetime, **note: Any) -> None:
         """It is done, and due again then; `note` is for whoever does it next."""
-        await self._store.move(self._place(duty["_id"]), duty["at"], again, note)
+        await self.moved(again, **note)
 
-    @staticmethod
-    def _place(name: str) -> Instant:
-        return Instant(COLLECTION, name, "at")
-
-
-class Claim:
-    """A duty that is ours, for as long as its work takes."""
-
-    def __init__(self, duties: Duties, duty: Document) -> None:
-        self._duties, self.duty = duties, duty
-
-    async def renew(self) -> None:
-        """Claim it for longer once half is over; `StoreError` if another has taken it over."""
-        if self._duties.runs_out(self.duty):
-            self.duty = await self._duties.go_on(self.duty)
+    async def moved(self, to: datetime, **note: Any) -> bool:
+        """Its instant is this one now, unless another process has moved it."""
+        place = Instant(COLLECTION, self.noted["_id"], "at")
+        if not await self._store.move(place, self.noted["at"], to, note):
+            return False
+        self.noted = {**self.noted, **note, "at": to}
+        return True

@@ -7,18 +7,17 @@ quiet key is found too; one below it means that the publisher has lost what it o
 import asyncio
 import time
 from collections import OrderedDict, deque
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import structlog
 
 from shared.chassis import metrics, outbox, streams
 from shared.chassis.clock import Clock
 from shared.chassis.control import MOST_HEADS, Ask, Head, Heads, outgoing
-from shared.chassis.duties import Duties
+from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
-from shared.chassis.outbox import Publisher
+from shared.chassis.outbox import Publisher, first_id
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.repair import ANSWER_MOST
 
@@ -95,31 +94,31 @@ class Announcer:
         self._answered[same] = now
         return False
 
-    async def _recent(self, duty: Document) -> None:
+    async def _recent(self, duty: Duty) -> None:
         """The heads of keys that changed since the last time and are quiet now."""
         upto = self.clock.now() - QUIET
-        since = duty.get("since", upto - EVERY)
+        since = duty.noted.get("since", upto - EVERY)
         last: dict[str, Head] = {}
         busy: set[str] = set()
         async for page in outbox.since(self.store, first_id(since - OVERLAP)):
             busy |= {each["key"] for one in page if one["at"] > upto for each in one["events"]}
             last |= _higher(page, last)
             # After a long outage all this takes longer than a claim: what is said stays said.
-            if len(last) > _MOST_KEYS or self.duties.runs_out(duty):
+            if len(last) > _MOST_KEYS or duty.runs_out:
                 await self._say_all(last, busy)
                 last.clear()
-                duty = await self.duties.go_on(duty, since=min(page[-1]["at"], upto))
+                await duty.go_on(since=min(page[-1]["at"], upto))
         await self._say_all(last, busy)
-        await self.duties.done(duty, self.clock.now() + EVERY, since=upto)
+        await duty.done(self.clock.now() + EVERY, since=upto)
 
     async def _say_all(self, last: dict[str, Head], busy: set[str]) -> None:
         quiet = [head for key, head in last.items() if key not in busy]
         for start in range(0, len(quiet), MOST_HEADS):
             await self._say(quiet[start : start + MOST_HEADS])
 
-    async def _all(self, duty: Document) -> None:
+    async def _all(self, duty: Duty) -> None:
         """The heads of the next few hundred keys of all, and after the last one a day's rest."""
-        after = duty.get("after")
+        after = duty.noted.get("after")
         found = await self.store.page(
             streams.COLLECTION,
             {},
@@ -131,7 +130,7 @@ class Announcer:
         await self._say([_head(key, place) for key, place in places if place[0]])
         is_last = len(found) < MOST_HEADS
         again = self.clock.now() + (EVERY_ALL if is_last else timedelta(seconds=1))
-        await self.duties.done(duty, again, after=None if is_last else found[-1]["_id"])
+        await duty.done(again, after=None if is_last else found[-1]["_id"])
 
     async def _say(self, heads: list[Head], asked: int | None = None) -> None:
         if heads:
@@ -161,8 +160,3 @@ def _higher(page: list[Document], known: dict[str, Head]) -> dict[str, Head]:
 def _head_after(event: Document) -> Head:
     sealed = Envelope.from_document(event)
     return _head(sealed.key, (sealed.sequence, sealed.digest))
-
-
-def first_id(at: datetime) -> str:
-    """The lowest UUIDv7 of an instant: the ids of the outbox are in the order of time."""
-    return str(UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62))

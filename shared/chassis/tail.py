@@ -14,11 +14,10 @@ import structlog
 
 from shared.chassis import metrics, outbox, streams
 from shared.chassis.clock import Clock
-from shared.chassis.duties import Claim, Duties
+from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope, decode
 from shared.chassis.errors import Malformed
-from shared.chassis.heads import first_id
-from shared.chassis.outbox import Publisher
+from shared.chassis.outbox import Publisher, first_id
 from shared.chassis.ports import (
     Bus,
     BusError,
@@ -63,14 +62,13 @@ class Tail:
             with suppress(StoreError):
                 await self.publisher.ends.learn()
                 if (duty := await duties.claim(TAIL)) is not None:
-                    mine = Claim(duties, duty)
-                    await self._look(mine)
-                    await duties.done(mine.duty, clock.now() + LOOK_EVERY)
+                    await self._look(duty)
+                    await duty.done(clock.now() + LOOK_EVERY)
 
-    async def _look(self, mine: Claim) -> None:
+    async def _look(self, duty: Duty) -> None:
         with suppress(BusError):  # the next look is soon enough
             await self.ensure()
-            await self.lost(mine)
+            await self.lost(duty)
 
     async def ahead(self) -> dict[str, Envelope]:
         """By key the last event in Kafka that our outbox does not know; empty when all is well."""
@@ -84,7 +82,7 @@ class Tail:
                     last[event.key] = event
         return await unknown(self.store, self.topic, last)
 
-    async def lost(self, mine: Claim) -> bool:
+    async def lost(self, duty: Duty) -> bool:
         """Whether Kafka has less than it acknowledged; if so, send everything since then again.
 
         Raises `StoreError` if another process has taken that over.
@@ -96,7 +94,7 @@ class Tail:
         metrics.TAILS_LOST.inc(len(cuts))
         since = await self._survived({place: cut.at for place, cut in cuts.items()})
         log.error("tail.lost", topic=self.topic, partitions=len(cuts), since=str(since))
-        sent = await self._send_since(since, mine)
+        sent = await self._send_since(since, duty)
         log.warning("tail.sent_again", topic=self.topic, events=sent)
         await self.publisher.ends.reset(await self.bus.ends(self.topic), cuts)
         return True
@@ -111,12 +109,13 @@ class Tail:
                 times[place] = max(event.at, times.get(place, event.at))
         return min(times.values()) - MARGIN if times.keys() >= cuts.keys() else None
 
-    async def _send_since(self, since: datetime | None, mine: Claim) -> int:
+    async def _send_since(self, since: datetime | None, duty: Duty) -> int:
         sent = 0
         async for page in outbox.since(self.store, first_id(since) if since else ""):
             events = [Envelope.from_document(event) for one in page for event in one["events"]]
             await self.publisher.send(events)
-            await mine.renew()
+            if duty.runs_out:
+                await duty.go_on()
             sent += len(events)
         metrics.RESENT.inc(sent)
         return sent

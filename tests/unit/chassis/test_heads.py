@@ -7,7 +7,7 @@ import pytest
 from shared.chassis import duties, outbox
 from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL, Heads, read
-from shared.chassis.duties import Duties
+from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope
 from shared.chassis.heads import RECENT, Announcer
 from shared.chassis.memory import MemoryBus
@@ -102,6 +102,7 @@ async def test_who_was_overtaken_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     telling, mine = await announcer(store, bus, 30)
     duty = await mine.claim(RECENT)
     assert duty is not None
-    await mine.done(duty, telling.clock.now() + timedelta(seconds=5))  # as another process would
+    theirs = Duty(store, telling.clock, duty.noted)
+    await theirs.done(telling.clock.now() + timedelta(seconds=5))
     with pytest.raises(StoreError):
         await telling._recent(duty)

@@ -9,9 +9,9 @@ import pytest
 
 from shared.chassis import outbox
 from shared.chassis.clock import Clock
-from shared.chassis.heads import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
+from shared.chassis.outbox import first_id
 from shared.chassis.ports import BusError, Document, Outgoing, Place
 from tests.integration.core_suite import chain
 from tests.support.wait import until

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.chassis.clock import Clock
-from shared.chassis.duties import Claim, Duties
+from shared.chassis.duties import Duties, Duty
 from shared.chassis.ends import Cut, Ends
 from shared.chassis.envelope import Envelope, timestamp
-from shared.chassis.heads import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
-from shared.chassis.outbox import Publisher
-from shared.chassis.ports import BusError, Document, StoreError
+from shared.chassis.outbox import Publisher, first_id
+from shared.chassis.ports import BusError, StoreError
 from shared.chassis.tail import TAIL, Tail
 from tests.integration.core_suite import chain
 from tests.unit.chassis.test_core import Ticking
@@ -40,13 +39,13 @@ class Process:
 
     async def lost(self) -> bool:
         """Look whether anything is, as who has the duty."""
-        return await self.tail.lost(Claim(self.duties, await self.claimed()))
+        return await self.tail.lost(await self.claimed())
 
-    async def claimed(self) -> Document:
+    async def claimed(self) -> Duty:
         await self.duties.ensure(TAIL)
-        duty = await self.store.get("duties", TAIL)
-        assert duty is not None
-        return duty
+        noted = await self.store.get("duties", TAIL)
+        assert noted is not None
+        return Duty(self.store, self.clock, noted)
 
     async def publish(self, *minutes: float) -> None:
         """A commit at each of these minutes, sent and marked."""
@@ -178,10 +177,9 @@ async def test_what_is_lost_once_more_while_it_is_sent_again_is_not_forgotten(
 async def test_who_sends_again_keeps_the_duty_and_nobody_else_does(one: Process) -> None:
     await one.publish(1, 2, 3)
     one.bus.cut(PLACE, 2)
-    duty = await one.claimed()
-    mine, theirs = Claim(one.duties, duty), Claim(one.duties, duty)
+    mine, theirs = await one.claimed(), await one.claimed()
     assert await one.tail.lost(mine)
-    assert mine.duty["at"] > duty["at"]
+    assert mine.noted["at"] > theirs.noted["at"]
     one.bus.cut(PLACE, 1)
     with pytest.raises(StoreError):
         await one.tail.lost(theirs)
