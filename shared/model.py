@@ -249,6 +249,11 @@ class Handlers:
         """The reaction to this type, if there is one."""
         return self._by_type.get(event_type)
 
+    def named(self, event_type: str) -> Handler | None:
+        """The reaction to the type of this name, if it is known and there is one."""
+        known = EVENT_TYPES.get(event_type)
+        return self.get(known) if known is not None else None
+
     def types(self) -> list[type[Event]]:
         """Every type that is reacted to, in the order of registration."""
         return list(self._by_type)

@@ -96,9 +96,8 @@ class Batch:
             try:
                 cell = self._left_by_before(ref, was) or Cell(was, _value(ref, document))
             except StateUnreadable:
-                self.unreadable.add(
-                    ref
-                )  # it is the failure of whoever needs it, and of nobody else
+                # It is the failure of whoever needs it, and of nobody else.
+                self.unreadable.add(ref)
                 continue
             self._loaded[ref] = cell.value
             self.cells[ref] = cell

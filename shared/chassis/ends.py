@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from shared.chassis.ports import Conflict, Document, Place, Put, Store, StoreError, place_id
+from shared.chassis.ports import (
+    Conflict,
+    Document,
+    Place,
+    Put,
+    Store,
+    StoreError,
+    place_id,
+    place_of,
+)
 
 COLLECTION = "acknowledged"
 
@@ -99,7 +108,7 @@ class Ends:
 
     async def _all(self) -> dict[Place, Document]:
         found = await self._store.page(COLLECTION, {}, sort="_id", after=None, limit=_MOST)
-        return {_place(one["_id"]): one for one in found}
+        return {place_of(one["_id"]): one for one in found}
 
     async def _write(self, places: Iterable[Place], change: _Change) -> None:
         by_id = {place_id(place): place for place in places}
@@ -122,8 +131,3 @@ class Ends:
             if writes:
                 await transaction.write(writes)
                 await transaction.commit()
-
-
-def _place(doc_id: str) -> Place:
-    topic, _, number = doc_id.rpartition("/")
-    return topic, int(number)

@@ -13,7 +13,6 @@ from shared.chassis.envelope import Envelope
 from shared.chassis.fold import Scope
 from shared.chassis.ports import Document
 from shared.chassis.ranges import Range, is_within, merged
-from shared.model import EVENT_TYPES, Handlers
 
 COLLECTION = "filled"
 
@@ -33,12 +32,6 @@ def note(scope: Scope, arrived: Envelope) -> None:
     ref, number = filled_ref(arrived), arrived.sequence
     done = merged([*_done(scope, arrived), (number, number)])
     scope.put(ref, {**(scope.read(ref) or {"_id": ref.id}), "done": done})
-
-
-def is_handled(handlers: Handlers, event_type: str) -> bool:
-    """Whether this release has a handler for it."""
-    known = EVENT_TYPES.get(event_type)
-    return known is not None and handlers.get(known) is not None
 
 
 def _done(scope: Scope, arrived: Envelope) -> list[Range]:

@@ -144,7 +144,7 @@ def drain(  # noqa: PLR0913  which key, how, when
 def _note(scope: Scope, parked: Document, applied: Envelope) -> None:
     """What went by here before there was a handler, but had its effect now, is not made up for."""
     held = next(one for one in parked["events"] if one["sequence"] == applied.sequence)
-    if not held.get("handled") and filled.is_handled(scope.batch.handlers, applied.type):
+    if not held.get("handled") and scope.batch.handlers.named(applied.type):
         filled.note(scope, applied)
 
 
@@ -258,7 +258,7 @@ def _with_event(scope: Scope, parked: Document, arrived: Envelope) -> Document:
         if event["sequence"] == arrived.sequence:
             same = Envelope.from_document(event).digest == arrived.digest
             return parked if same else _forked(parked, arrived.to_document())
-    handled = filled.is_handled(scope.batch.handlers, arrived.type)
+    handled = scope.batch.handlers.named(arrived.type) is not None
     one = arrived.to_document() | {"handled": handled and arrived.sequence > _passed(parked)}
     there = sorted([*events, one], key=lambda event: event["sequence"])
     room = _room(there)

@@ -234,14 +234,13 @@ class Application:
         self, arrived: Envelope, handlers: Handlers, partition: int, context: Context
     ) -> None:
         self.arrived, self.context = arrived, context
-        event_type = EVENT_TYPES.get(arrived.type)
-        self.handler = handlers.get(event_type) if event_type else None
+        self.handler = handlers.named(arrived.type)
         self.refs: Sequence[Ref] = ()
         """The aggregates that the handler named."""
         self.steps: Sequence[Step] | Exception = ()
-        if event_type is not None and self.handler is not None:
+        if self.handler is not None:
             try:
-                event = event_type.model_validate_json(arrived.value)
+                event = EVENT_TYPES[arrived.type].model_validate_json(arrived.value)
                 self.steps = self.handler(event, lambda: arrived.fact(partition))
                 self.refs = refs_of(self.steps)
             except Exception as error:

@@ -156,16 +156,15 @@ class Writer:
         for part in parts:
             await self._settle(part)
 
-    async def _drafted(self, works: list[Work], *, with_care: bool) -> Draft:
-        return await drafted(self.store, self.handlers, works, carefully=with_care)
-
     async def _commit_all(self, group: Group, draft: Draft | None) -> None:
         groups, tries = deque([group.works]), group.tries
         seen: dict[Ref, int | None] = {}
         while groups:
             works = groups.popleft()
             try:
-                now = draft or await self._drafted(works, with_care=group.with_care)
+                now = draft or await drafted(
+                    self.store, self.handlers, works, carefully=group.with_care
+                )
                 draft, seen = None, {ref: cell.was for ref, cell in now.batch.cells.items()}
                 await self._commit(now, is_last=not (groups or now.left))
                 parts, tries = [now.left], 0

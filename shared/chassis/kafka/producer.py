@@ -49,8 +49,9 @@ class KafkaProducer:
         offsets: dict[Place, range] = {}
         for one, count in zip(done, counts, strict=True):  # of a partition in their order
             if one.offset >= 0:  # unknown where the broker had it already
-                place, last = (one.topic, one.partition), one.offset + count
-                offsets[place] = range(offsets.get(place, range(one.offset, last)).start, last)
+                place = one.topic, one.partition
+                first = offsets[place].start if place in offsets else one.offset
+                offsets[place] = range(first, one.offset + count)
         return offsets
 
     async def _connected(self) -> AIOKafkaProducer:

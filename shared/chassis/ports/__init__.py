@@ -19,6 +19,7 @@ from shared.chassis.ports.bus import (
     Producer,
     Record,
     place_id,
+    place_of,
 )
 from shared.chassis.ports.errors import (
     BusError,
@@ -66,4 +67,5 @@ __all__ = [
     "UniqueViolated",
     "Write",
     "place_id",
+    "place_of",
 ]

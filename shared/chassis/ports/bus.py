@@ -34,6 +34,12 @@ def place_id(place: Place) -> str:
     return f"{place[0]}/{place[1]}"
 
 
+def place_of(name: str) -> Place:
+    """The partition of this name."""
+    topic, _, number = name.rpartition("/")
+    return topic, int(number)
+
+
 class Producer(Protocol):
     """Sends in order; replaces its client after any terminal error (aiokafka#1017)."""
 
