@@ -90,11 +90,11 @@ def _end_of_fork(
     (position, digest), other = one["position"], one["fork"]
     number = other["sequence"]
     adopt = f"telar adopt fork {service} --topic {topic} {_key(key)} --branch"
-    if "id" in other and number <= position + 1:
-        ends = {True: f"{adopt} arrived --from {number}", False: f"{adopt} kept", None: ""}
-        return ends[_is_published(other, there, one["events"])]
     if "id" in other:
-        return f"{adopt} kept"
+        published = _is_published(other, there, one["events"]) if number <= position + 1 else False
+        if published is None:
+            return ""
+        return f"{adopt} arrived --from {number}" if published else f"{adopt} kept"
     if number == position and other["digest"] != digest:  # sent again, it can be looked at
         return f"telar resend --topic {topic} {_key(key)} --from {number}"
     if number < position:

@@ -221,8 +221,9 @@ class Builder:
 
 async def _kept(new: Store, keeping: Sequence[Late]) -> Failed:
     """By a fork that somebody must end, or by what does not come or cannot be applied."""
-    held = await new.some(parking.COLLECTION, [f"{one.topic}/{one.key}" for one in keeping])
-    forked = [one for one in keeping if _is_fork(held.get(f"{one.topic}/{one.key}"))]
+    ids = {one: parking.parked_ref(one.topic, one.key).id for one in keeping}
+    held = await new.some(parking.COLLECTION, [*ids.values()])
+    forked = [one for one in keeping if _is_fork(held.get(ids[one]))]
     return Failed("rebuild-forked", forked) if forked else Failed("rebuild-behind", keeping)
 
 

@@ -64,6 +64,7 @@ class Pool:
         self._service = service
         self._addresses = [address.rstrip("/") for address in addresses]
         self._transport = transport or _transport(self._addresses)
+        self._hosts = {address: httpx2.URL(address) for address in self._addresses}
         self._down_until = dict.fromkeys(self._addresses, 0.0)
         self._turn = 0
 
@@ -111,7 +112,7 @@ class Pool:
         patience = {"connect": min(1.0, seconds), "pool": min(1.0, seconds)}
         request = httpx2.Request(
             call.method,
-            _url(address, call.target),
+            _url(self._hosts[address], call.target),
             headers=call.headers,
             content=call.body,
             extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
@@ -142,10 +143,9 @@ class Pool:
         await self._transport.aclose()
 
 
-def _url(address: str, target: str) -> httpx2.URL:
+def _url(host: httpx2.URL, target: str) -> httpx2.URL:
     """The caller's text as the path of this host, and never as a part of its name."""
-    url = httpx2.URL(address)
-    return url.copy_with(raw_path=url.raw_path.rstrip(b"/") + target.encode())
+    return host.copy_with(raw_path=host.raw_path.rstrip(b"/") + target.encode())
 
 
 def _transport(addresses: Sequence[str]) -> httpx2.AsyncBaseTransport:
