@@ -10,6 +10,7 @@ import uuid_utils
 
 from bench import log
 from bench.feed import Load, envelopes
+from bench.measures.consume import worked
 from bench.plan import Plan
 from bench.sides import SENDER, TAKES, Side, running
 from bench.stage import Stage
@@ -37,12 +38,8 @@ async def _one(stage: Stage, side: Side, load: Load) -> dict[str, float]:
     async with log.tail(stage.place.kafka, SOURCE_TOPIC) as tail:
         with running(side, stage.place, stage.sink(), more) as process:
             await tail.reach(1, MOST_SECONDS)
-            done, before = await tail.count(), process.processor_seconds()
-            await tail.until(load.orders, MOST_SECONDS)
-            used = process.processor_seconds() - before
-            seen = await tail.whole(load.orders, MOST_SECONDS)
-            if len(seen) > load.orders:  # what came twice stood for what was still to come
-                used = process.processor_seconds() - before
+            done, used = await worked(tail, process, load.orders, MOST_SECONDS)
+        seen = await tail.read()
     await stage.unfeed()
     return log.told(seen, used, load.orders, done)
 

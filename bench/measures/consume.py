@@ -14,6 +14,7 @@ from bench.sides import (
     FASTSTREAM_BATCHES,
     ONE_BY_ONE,
     TELAR,
+    Process,
     Side,
     running,
 )
@@ -60,13 +61,24 @@ async def one(
     async with log.tail(stage.place.kafka, topic) as tail:
         with running(side, stage.place, sink, more) as process:
             await tail.reach(1, START_SECONDS)  # its start is not what is measured
-            done, before = await tail.count(), process.processor_seconds()
-            await tail.until(events, seconds)
-            used = process.processor_seconds() - before
-            if side not in SLOW and len(await tail.whole(events, seconds)) > events:
-                # what came twice stood for what was to come
-                used = process.processor_seconds() - before
+            done, used = await worked(tail, process, events, seconds, whole=side not in SLOW)
         seen = await tail.read()
     await stage.drop(sink)
     await log.delete(stage.place.kafka, topic)
     return log.told(seen, used, 0 if side in SLOW else events, done)
+
+
+async def worked(
+    tail: log.Tail, process: Process, events: int, seconds: float, *, whole: bool = True
+) -> tuple[int, float]:
+    """How many records were there already, and the processor seconds until so many are.
+
+    `whole`: until so many distinct ones are.
+    """
+    done, before = await tail.count(), process.processor_seconds()
+    await tail.until(events, seconds)
+    used = process.processor_seconds() - before
+    if whole and len(await tail.whole(events, seconds)) > events:
+        # What came twice stood for what was to come.
+        used = process.processor_seconds() - before
+    return done, used

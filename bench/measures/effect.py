@@ -6,7 +6,6 @@ Against the pipe alone: a record sent until a bare consumer sees it, and one tra
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ from bench import log
 from bench.client import drive, steadily
 from bench.feed import Load, records
 from bench.measures.http import CONNECTIONS, orders
+from bench.measures.pair import pair
 from bench.plan import Plan
-from bench.sides import TAKES, TELAR, running
-from bench.stage import Stage, ready
-from bench.work import SOURCE, SOURCE_TOPIC
+from bench.stage import Stage
 
 PARTS = {"publish": ("source", "telar_publish_seconds"), "commit": ("sink", "telar_commit_seconds")}
 """What an effect waits for, as the services' own metrics tell it: from the draft of a commit to the
@@ -61,24 +59,14 @@ async def measure(stage: Stage, plan: Plan) -> dict[str, Any]:
 async def _services(
     stage: Stage, plan: Plan
 ) -> tuple[float, list[float], dict[str, float], list[float]]:
-    await stage.drop(SOURCE)
-    sink = stage.sink()
-    await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
-    folder = stage.place.folder
-    with ExitStack() as both:
-        started = [
-            both.enter_context(
-                running(side, stage.place, sink, {"BENCH_TRACE": str(folder / name)})
-            )
-            for side, name in ((TAKES, "source.trace"), (TELAR, "sink.trace"))
-        ]
-        for process in started:
-            await ready(process)
-        url = started[0].url
+    causes, effects = (stage.place.folder / name for name in ("source.trace", "sink.trace"))
+    traced = ({"BENCH_TRACE": str(trace)} for trace in (causes, effects))
+    async with pair(stage, *traced) as (source, sink):
+        url = source.url
         await drive(url, orders(stage, plan.commands // 6), CONNECTIONS)
         full = (await drive(url, orders(stage, plan.commands // 2), CONNECTIONS)).summary()["rate"]
         await asyncio.sleep(2)
-        urls = {"source": url, "sink": started[1].url}
+        urls = {"source": url, "sink": sink.url}
         since, before = time.time(), await _spent(urls)
         count = int(full / 2 * plan.effect_seconds)
         await steadily(url, orders(stage, count), full / 2)
@@ -89,9 +77,7 @@ async def _services(
             _pipe(stage, BESIDE, plan.effect_seconds, SAMPLE_BESIDE),
         )
         await asyncio.sleep(2)
-    await log.delete(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
-    await stage.drop(sink)
-    delays = _delays(folder / "source.trace", folder / "sink.trace", since, until)
+    delays = _delays(causes, effects, since, until)
     return full, delays, parts, beside
 
 

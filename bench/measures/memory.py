@@ -4,15 +4,16 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bench import log
 from bench.client import steadily
 from bench.feed import Load, feed, records
 from bench.measures.http import orders
+from bench.measures.pair import pair
 from bench.plan import Plan
-from bench.sides import TAKES, TELAR, Process, running
+from bench.sides import TELAR, Process, running
 from bench.stage import Stage, ready
 from bench.work import SOURCE, SOURCE_TOPIC
 
@@ -54,19 +55,9 @@ async def _catch_up(stage: Stage, events: int) -> dict[str, float]:
 
 async def _steady(stage: Stage, seconds: float) -> dict[str, float]:
     """Both services under one load; the slope of their memory, the first third left out."""
-    await stage.drop(SOURCE)
-    sink = stage.sink()
-    await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
-    with ExitStack() as both:
-        started = [both.enter_context(running(one, stage.place, sink)) for one in (TAKES, TELAR)]
-        for process in started:
-            await ready(process)
-        async with sampled(started, 1.0) as samples:
-            count = int(A_SECOND * seconds)
-            took = await steadily(started[0].url, orders(stage, count), A_SECOND)
-    await stage.unfeed()
-    await stage.drop(sink)
-    await stage.drop(SOURCE)
+    async with pair(stage) as started, sampled(started, 1.0) as samples:
+        count = int(A_SECOND * seconds)
+        took = await steadily(started[0].url, orders(stage, count), A_SECOND)
     late = samples[len(samples) // 3 :]
     slopes = {
         f"{name}_percent_an_hour": _percent_an_hour([(at, sizes[n]) for at, sizes in late])

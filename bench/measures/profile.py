@@ -7,6 +7,7 @@ from bench import log
 from bench.client import drive, steadily
 from bench.feed import Load
 from bench.measures.http import CONNECTIONS, orders
+from bench.measures.pair import pair
 from bench.plan import Plan
 from bench.profile import sampled
 from bench.sides import BY_HAND, FASTAPI, TAKES, TELAR, Side, running
@@ -64,19 +65,11 @@ async def _commands(stage: Stage, side: Side, commands: int) -> dict[str, Any]:
 
 async def _small(stage: Stage, plan: Plan) -> dict[str, Any]:
     """Both services of an effect, at a load that leaves a batch small."""
-    await stage.drop(SOURCE)
-    sink = stage.sink()
-    await log.create(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
-    with ExitStack() as both:
-        started = [both.enter_context(running(one, stage.place, sink)) for one in (TAKES, TELAR)]
-        for process in started:
-            await ready(process)
+    async with pair(stage) as started:
         url, count = started[0].url, int(A_SECOND * plan.effect_seconds)
         await drive(url, orders(stage, count // 6), CONNECTIONS)
         with ExitStack() as looking:
             looked = [looking.enter_context(sampled(process)) for process in started]
             await steadily(url, orders(stage, count), A_SECOND)
-    await stage.drop(sink)
-    await log.delete(stage.place.kafka, SOURCE_TOPIC, f"telar.{sink}")
     names = (f"a command at {A_SECOND:g} a second", "its effect in the next service")
     return {name: one.of_one(count) for name, one in zip(names, looked, strict=True)}
