@@ -1,23 +1,16 @@
 """A consumer that has not read everything yet lacks nothing: it is waited for, or named once."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.operator import rebuild
 from cli.operator.verify import verify
-from deploy.local import command
-from tests.unit.cli.operator_api import Script, all_is_well, page, stream
+from tests.unit.cli.operator_api import Script, page, stream
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr(rebuild, "_GLANCE", 0.0)
-    monkeypatch.setattr(command, "program", lambda: "telar")
-    script = Script(tmp_path)
-    all_is_well(script)
+def script(script: Script) -> Script:
     script.says("GET trade/streams", page(late("enrollment")))
     return script
 

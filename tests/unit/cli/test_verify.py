@@ -2,32 +2,19 @@
 
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.operator import rebuild
 from cli.operator.verify import verify
-from deploy.local import command
 from tests.unit.cli.operator_api import (
     NOTHING_WAITS,
     Script,
-    all_is_well,
     build,
     page,
     stream,
     stretch,
 )
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr(rebuild, "_GLANCE", 0.0)
-    monkeypatch.setattr(command, "program", lambda: "telar")
-    script = Script(tmp_path)
-    all_is_well(script)
-    return script
 
 
 def findings(script: Script, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
