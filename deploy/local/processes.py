@@ -163,11 +163,16 @@ class Child:
         self._process.wait()
 
 
+def die_orphaned(number: int) -> None:
+    """Let this process get a signal when its parent ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, number)
+
+
 def _spawn(program: Program, log: Path, on_orphaned: int) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def die_with_parent() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, on_orphaned)
+        die_orphaned(on_orphaned)
         if os.getppid() != parent:
             os._exit(1)
 

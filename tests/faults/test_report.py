@@ -96,7 +96,10 @@ def test_a_campaign_with_violations_is_recorded_and_one_that_is_not_whole_is_not
 
 def test_places_that_were_met_too_seldom_are_counted(results: Path) -> None:
     seldom = {"notes": {"seldom": ["drain: before commit (1)"]}, "sizes": {"times": 3}}
-    page = report.page([row("crash-points", **seldom)], [])
+    campaign = row("crash-points", seconds=1, **seldom)
+    assert not judged(campaign, [], seldom["notes"]["seldom"], keep=True)
+    assert judged(campaign, [], keep=False)
+    page = report.page(report.rows(), [])
     assert "less than 3 times at 1 places" in line(page, "crash-points")[0]
 
 

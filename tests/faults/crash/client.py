@@ -96,14 +96,15 @@ class Client:
         """Repeat what has no answer until it has, but leave every other one as it is."""
         unknown = [call for call in history.calls if call.outcome == "unknown"]
         accepted = [call for call in history.calls if call.outcome == "accepted"]
-        for call in [*unknown[::2], *accepted[:1]]:
-            await until_answered(lambda call=call: self.send(history, call), call)
+        await self._again(history, [*unknown[::2], *accepted[:1]])
 
     async def resolve(self, history: History) -> None:
         """Ask for what was left unknown, too: it must fit what everybody can see by now."""
-        for call in history.calls:
-            if call.outcome == "unknown":
-                await until_answered(lambda call=call: self.send(history, call), call)
+        await self._again(history, [one for one in history.calls if one.outcome == "unknown"])
+
+    async def _again(self, history: History, calls: Sequence[Call]) -> None:
+        for call in calls:
+            await until_answered(lambda call=call: self.send(history, call), call)
 
     async def adopt(self, service: str) -> None:
         """An operator decides that a restored service goes on behind Kafka."""

@@ -5,7 +5,6 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -160,9 +159,7 @@ class Lane:
         process.arm(incident.plan)
         once = uuid.uuid4().hex
         await self._client.backfill(once)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MOST_WAIT):
-                await process.happened.wait()
+        await process.strikes(MOST_WAIT)
         since = time.monotonic()
         await self._look_at(incident)
         if process.gone.is_set():
@@ -220,14 +217,12 @@ class Lane:
         await self._look_at(incident)
 
     async def _wait_for(self, process: Process, plan: Plan) -> None:
-        waits = [NTH_WAIT] if plan.nth > 1 else []
-        for seconds in [*waits, MOST_WAIT - sum(waits)]:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await process.happened.wait()
-            if process.happened.is_set():
-                return
-            process.arm(replace(plan, nth=1))
+        left = MOST_WAIT
+        if plan.nth > 1:
+            left -= NTH_WAIT
+            if not await process.strikes(NTH_WAIT):
+                process.arm(replace(plan, nth=1))
+        await process.strikes(left)
 
     async def _look_at(self, incident: Incident) -> None:
         """What became of the process: it died, or it lives on, or it stopped as it was told."""

@@ -56,6 +56,13 @@ class Process:
         with suppress(OSError):
             self._pipe.send(plan)
 
+    async def strikes(self, within: float) -> bool:
+        """Wait so many seconds for what is planned; whether it happened."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.happened.wait()
+        return self.happened.is_set()
+
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
         if number == signal.SIGTERM:

@@ -44,17 +44,24 @@ def run(scenario: str, title: str, harm: Harm, times: int, missing: Missing) -> 
     row = report.row(scenario, title, campaign, time.monotonic() - started)
     missed: list[str] = [] if options.most else missing(campaign)
     sys.stdout.write(f"{report.table(campaign)}\n")
-    sys.exit(not judged(row, missed, keep=options.record))
+    seldom: list[str] = [] if options.most else row["notes"]["seldom"]
+    sys.exit(not judged(row, missed, seldom, keep=options.record))
 
 
-def judged(row: dict[str, Any], missed: Sequence[str], *, keep: bool) -> bool:
-    """Print what came of it and keep it if it was whole, good or not; whether it was both."""
+def judged(
+    row: dict[str, Any], missed: Sequence[str], seldom: Sequence[str] = (), *, keep: bool
+) -> bool:
+    """Print what came of it and keep it if all was reached, good or not; whether it was good too.
+
+    Good is none that met a place less often than it was asked to.
+    """
     sys.stdout.write(f"{row['commands']}, recovery {row['recovery_s']}, {row['seconds']} s\n")
     sys.stdout.writelines(f"never reached: {one}\n" for one in missed)
+    sys.stdout.writelines(f"met too seldom: {one}\n" for one in seldom)
     sys.stdout.writelines(f"VIOLATION {one}\n" for one in row["violations"])
     if keep and not missed:
         sys.stdout.write(f"{record(row)}\n")
-    return not (missed or row["violations"])
+    return not (missed or seldom or row["violations"])
 
 
 async def _watched(campaign: Campaign, body: Coroutine[Any, Any, None]) -> None:
