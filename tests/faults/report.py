@@ -231,7 +231,9 @@ def _run(row: Row) -> str:
     if row.get("idle"):
         title += ", idle"
     if seldom := row.get("notes", {}).get("seldom"):
-        title += f", less than {row['sizes']['times']} times at {len(seldom)} places"
+        times = row["sizes"]["times"]
+        how = "not met again" if times == 1 else f"met fewer than {times} times"
+        title += f", {len(seldom)} places {how}"
     return f"{title} ({_which(row)}, seed {row['seed']})"
 
 

@@ -100,7 +100,7 @@ def test_places_that_were_met_too_seldom_are_counted(results: Path) -> None:
     assert not judged(campaign, [], seldom["notes"]["seldom"], keep=True)
     assert judged(campaign, [], keep=False)
     page = report.page(report.rows(), [])
-    assert "less than 3 times at 1 places" in line(page, "crash-points")[0]
+    assert "1 places met fewer than 3 times" in line(page, "crash-points")[0]
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
