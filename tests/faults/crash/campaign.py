@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.servers import Servers
 from tests.faults.crash import paths
 from tests.faults.crash.lane import NAMES, Incident, Lane, Mode
-from tests.faults.crash.plans import Harm, Plan
+from tests.faults.crash.plans import CONNECT, Harm, Plan
 from tests.faults.crash.process import Place, When
 
 MODES: dict[str, Sequence[Mode]] = {
@@ -20,11 +20,12 @@ MODES: dict[str, Sequence[Mode]] = {
     "lost topic": ("cut",),
     "backfill": ("late",),
     "fill": ("late",),
+    CONNECT: ("new", "fresh"),
 }
-"""When a place of this path may be reached, the likeliest first."""
+"""When a place of this path, or this call, may be reached, the likeliest first."""
 
-RETRIES = 1
-"""How often a place that was not reached gets another chance: a busy machine is slow."""
+RETRIES = 3
+"""How often a place that was not reached gets another chance: some are met by chance alone."""
 
 EARLY = 6
 """Of a path that was told in advance one of its first so many calls is harmed."""
@@ -34,7 +35,7 @@ LIFE = 30
 of it costs.
 """
 
-ANY: Sequence[Mode] = ("run", "new", "stop", "fresh")
+ANY: Sequence[Mode] = ("run", "new", "stop", "cut", "fresh")
 
 
 class Campaign:
@@ -138,7 +139,8 @@ class Campaign:
 
         To wait in vain takes longer than anything else.
         """
-        modes = MODES.get(place[0], ANY)
+        path, call, _ = place
+        modes = MODES.get(call) or MODES.get(path, ANY)
         when = self._when[place] or self._on_path(place[0])
         known = {"fresh", *when} if "new" in when else when
         likely: list[Mode] = [one for one in modes if one in known]

@@ -20,10 +20,11 @@ from shared.chassis.clock import Clock
 from shared.chassis.envelope import Envelope
 from shared.chassis.kafka import KafkaBus
 from shared.chassis.mongo import MongoStore
+from shared.chassis.mongo.transaction import MongoSnapshot
 from shared.chassis.outbox import Publisher
-from shared.chassis.ports import Outgoing, Place, Producer
+from shared.chassis.ports import BusError, Conflict, Outgoing, Place, Producer
 from tests.faults.crash import paths, points
-from tests.faults.crash.plans import Home, Plan
+from tests.faults.crash.plans import CONNECT, Home, Plan
 from tests.faults.crash.services import LOST, LOST_TAIL, SERVICES
 from tests.faults.driver.mishaps import Mishaps
 from tests.support.own import OwnBus
@@ -57,6 +58,13 @@ QUICK = {
 """The core's patience, shorter: what is tested is what happens, not how long it may take."""
 
 
+UNDO, COMMIT = "mongo.MongoSnapshot.end", "mongo.MongoTransaction.commit"
+"""A transaction is undone where it met a conflict, by chance alone."""
+
+FEW = 4
+"""Documents asked for together (the product: 64): of more each collection is asked by itself."""
+
+
 class Doom:
     """Counts what is reached, says what is new, and ends the process where it is planned."""
 
@@ -64,11 +72,11 @@ class Doom:
         self._parent, self.plan = parent, plan
         self._seen: set[tuple[str, str, str]] = set()
         self._one = threading.Lock()  # calls come from several threads
-        self._left = plan.nth if plan else 0
+        self.arm(plan)
 
     def arm(self, plan: Plan | None) -> None:
         """Die there from now on, or nowhere."""
-        self._left, self.plan = plan.nth if plan else 0, plan
+        self._left, self._is_led, self.plan = plan.nth if plan else 0, False, plan
 
     def wrap(self) -> None:
         """Wrap every call."""
@@ -78,8 +86,19 @@ class Doom:
     def touch(self, call: str, side: str) -> None:
         """A call is at its beginning or its end."""
         with self._one:
-            for path in paths.here():
+            here = paths.here()
+            for path in here:
                 self._reach((path, call, side))
+            if side == "before" and self.plan:
+                self._lead(self.plan, here, call)
+
+    def _lead(self, plan: Plan, here: frozenset[str], call: str) -> None:
+        """Let this call fail if what is planned comes after such a failure alone."""
+        if (plan.call, call) == (UNDO, COMMIT) and plan.path in here and not self._is_led:
+            self._is_led = True
+            raise Conflict("made, so that this path undoes a transaction")
+        if plan.call == call == CONNECT and plan.path not in here:
+            raise BusError("made, so that the planned path connects first")
 
     def _reach(self, place: tuple[str, str, str]) -> None:
         if place not in self._seen:
@@ -135,6 +154,7 @@ def _hurry() -> None:
         assert hasattr(owner, constant), f"{name} is gone"
         setattr(owner, constant, value)
     Clock.run.__defaults__ = (1.0,)
+    paths.replace(MongoSnapshot, "_most_together", FEW)
 
 
 def _skip_some_sends() -> None:

@@ -124,10 +124,10 @@ def follow() -> None:
     replace(Writer, "_commit", committed)
 
 
-def replace(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> None:
-    """Put another function in the place of one that is there."""
+def replace(owner: type | ModuleType, name: str, other: object) -> None:
+    """Put another function, or value, in the place of one that is there."""
     assert name in vars(owner), f"{owner.__name__}.{name} is gone"
-    setattr(owner, name, function)
+    setattr(owner, name, other)
 
 
 def _kind(work: Work) -> str:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+CONNECT = "kafka.KafkaBus.producer"
+"""Once a life, on whichever path sends first."""
+
 Harm = Literal["death", "error"]
 """The process dies at a call, or a driver's call goes wrong."""
 

@@ -26,7 +26,7 @@ _FORKS.set_forkserver_preload(["tests.faults.crash.child"])
 Place = tuple[str, str, str]
 """A path, a call, a side of it."""
 
-When = Literal["new", "run", "stop"]
+When = Literal["new", "run", "stop", "cut"]
 
 Seen = Callable[[str, Place, When], None]
 """Told the service, the place and when it was first reached, once for each life."""
@@ -62,6 +62,10 @@ class Process:
             async with asyncio.timeout(within):
                 await self.happened.wait()
         return self.happened.is_set()
+
+    def is_cut(self) -> None:
+        """Its own topic is about to be made anew."""
+        self._when = "cut"
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
