@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC, Ordered
-from shared.chassis import collector
+from shared.chassis import interpreter
 
 
 def consumer(kafka: str, most: int) -> AIOKafkaConsumer:
@@ -73,7 +73,7 @@ async def commit(arrived: list[Arrived], ledger: Ledger, relay: Relay) -> None:
 
 
 if __name__ == "__main__":
-    collector.settle()
+    interpreter.spare_the_collector()
     uvloop.run(
         consume(
             os.environ["BENCH_KAFKA"],

@@ -26,7 +26,7 @@ from pymongo.write_concern import WriteConcern
 
 from bench.peers.outbox import GENESIS, INDEXES, Cause, Relay, row, seal
 from bench.work import Buyer, Order, Ordered
-from shared.chassis import collector
+from shared.chassis import interpreter
 from shared.chassis.auth import Verifier
 from shared.chassis.errors import Problem
 from shared.types import Id
@@ -158,7 +158,7 @@ async def place_order(
 
 
 if __name__ == "__main__":
-    collector.settle()
+    interpreter.spare_the_collector()
     uvicorn.run(
         app,
         port=int(os.environ["BENCH_PORT"]),

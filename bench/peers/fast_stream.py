@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
 from bench.work import SINK, SOURCE_TOPIC, Ordered
-from shared.chassis import collector
+from shared.chassis import interpreter
 
 KAFKA, MONGO = os.environ.get("BENCH_KAFKA", ""), os.environ.get("BENCH_MONGO", "")
 WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
@@ -77,5 +77,5 @@ else:
 
 
 if __name__ == "__main__":
-    collector.settle()
+    interpreter.spare_the_collector()
     uvloop.run(app.run())

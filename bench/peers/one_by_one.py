@@ -8,7 +8,7 @@ import uvloop
 from bench.peers.by_hand import consumer
 from bench.peers.ledger import Arrived, Ledger
 from bench.peers.outbox import Relay
-from shared.chassis import collector
+from shared.chassis import interpreter
 
 
 async def consume(kafka: str, mongo: str) -> None:
@@ -29,5 +29,5 @@ async def consume(kafka: str, mongo: str) -> None:
 
 
 if __name__ == "__main__":
-    collector.settle()
+    interpreter.spare_the_collector()
     uvloop.run(consume(os.environ["BENCH_KAFKA"], os.environ["BENCH_MONGO"]))

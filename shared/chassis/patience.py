@@ -65,7 +65,8 @@ class Conversation:
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._running: asyncio.Future[Any] | None = None
-        self.is_over = False
+        self._door = threading.Lock()
+        self.is_over = self.has_passed = False
 
     @property
     def is_busy(self) -> bool:
@@ -80,8 +81,18 @@ class Conversation:
         try:
             return await asyncio.shield(running)
         except BaseException:
-            self.is_over = True
+            with self._door:
+                self.is_over = True
             raise
+
+    def passes(self) -> bool:
+        """In a step, before what cannot be taken back: whether the caller still waits for it.
+
+        If so, he knows it by `has_passed`, however he goes away then.
+        """
+        with self._door:
+            self.has_passed = not self.is_over
+            return self.has_passed
 
     async def finish(self, call: Callable[[], object]) -> None:
         """Run this when no step is running any more."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from shared.chassis import collector, edge, logging
+from shared.chassis import edge, interpreter, logging
 from shared.chassis.auth import Verifier
 from shared.chassis.http import Router
 from shared.chassis.operations import Check, operations
@@ -66,7 +66,8 @@ class Service:
         settings = self.settings()
         logging.configure(self.name, settings.log_format)
         app = self.app(settings)
-        collector.settle()
+        interpreter.spare_the_collector()
+        interpreter.hand_over_soon()
         uvicorn.run(
             app,
             host=settings.host,

@@ -17,6 +17,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 
@@ -199,10 +200,7 @@ class Writer:
         if writes:
             async with self.store.transaction() as transaction:
                 with self._drafting(batch, is_last=is_last):
-                    await transaction.write(writes)
-                    self._sent = list(outcomes)
-                    self._draft_next(least=1)
-                    await transaction.commit()
+                    await transaction.commit(writes, partial(self._is_sent, list(outcomes)))
                 self._sent = []
         for place, (reading, offsets) in moved.items():
             reading.forget(place, offsets)
@@ -212,6 +210,11 @@ class Writer:
         if document is not None:
             self.offer(document, batch.published)
         self._answer(draft)
+
+    def _is_sent(self, works: list[Work]) -> None:
+        """The commit of these is under way; whatever waits by now is drafted beside it."""
+        self._sent = works
+        self._draft_next(least=1)
 
     @contextmanager
     def _drafting(self, batch: Batch, *, is_last: bool) -> Iterator[None]:

@@ -259,6 +259,20 @@ class WriteSuite:
         with pytest.raises(Conflict):
             await save(store, new("ana"))
 
+    async def test_who_commits_is_told_once_it_goes_out_and_not_before(self, store: Store) -> None:
+        await save(store, new("eva"))
+        sent: list[str] = []
+        async with store.transaction() as transaction:
+            with pytest.raises(Conflict):
+                await transaction.commit([new("ana"), new("eva")], lambda: sent.append("both"))
+        assert sent == []
+        assert await store.get("people", "ana") is None
+        async with store.transaction() as transaction:
+            await transaction.write([new("zoe")])
+            await transaction.commit([new("ana")], lambda: sent.append("ana"))
+        assert sent == ["ana"]
+        assert sorted(await store.some("people", ["ana", "zoe"])) == ["ana", "zoe"]
+
     async def test_a_caller_that_goes_away_leaves_no_lock_behind(self, store: Store) -> None:
         written = asyncio.Event()
 

@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -135,18 +136,20 @@ async def test_a_commit_without_an_answer_is_sent_again_alone_and_only_so_long(
     assert await store.get("people", "ana") == {"_id": "ana", "version": 2}
 
 
-async def test_a_caller_that_goes_away_while_its_write_is_under_way_leaves_no_lock(
-    store: MongoStore, witness: MongoStore, wire: Proxy
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_caller_that_goes_away_while_its_write_is_under_way_leaves_nothing_and_no_lock(
+    store: MongoStore, witness: MongoStore, wire: Proxy, *, at_once: bool
 ) -> None:
     """An abort that overtook the write would leave it open: locked for a minute."""
     await save(store, new("ana"))
+    sent: list[str] = []
 
     async def caller() -> None:
         async with store.transaction() as transaction:
-            await transaction.write([newer("ana", 1)])
-
-    async def looked() -> int:
-        return wire.held
+            if at_once:
+                await transaction.commit([newer("ana", 1)], lambda: sent.append("ana"))
+            else:
+                await transaction.write([newer("ana", 1)])
 
     async def saved() -> bool:
         try:
@@ -156,11 +159,33 @@ async def test_a_caller_that_goes_away_while_its_write_is_under_way_leaves_no_lo
         return True
 
     async with wire.holding():
-        task = asyncio.create_task(caller())
-        await until(looked)
-        task.cancel()
-        await asyncio.wait({task})
+        await leave(caller(), wire)
     await until(saved, within=5)
+    assert sent == []
+
+
+async def test_a_caller_that_goes_away_while_its_commit_is_under_way_was_told_that_it_is(
+    store: MongoStore, witness: MongoStore, wire: Proxy
+) -> None:
+    sent: list[str] = []
+    async with store.transaction() as transaction:
+        await transaction.write([new("ana")])
+        async with wire.holding():
+            await leave(transaction.commit(sent=lambda: sent.append("ana")), wire)
+            assert "ana" in sent
+    await until(lambda: witness.get("people", "ana"), within=5)
+
+
+async def leave(work: Coroutine[Any, Any, None], wire: Proxy) -> None:
+    """Begin it, and go away once the wire holds what it asks."""
+
+    async def looked() -> int:
+        return wire.held
+
+    task = asyncio.create_task(work)
+    await until(looked)
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def test_a_frozen_server_is_unavailable_and_does_not_hold_up_the_stop(

@@ -15,8 +15,10 @@ from shared.chassis.ports import (
     Index,
     Loaded,
     Put,
+    Sent,
     UniqueViolated,
     Write,
+    nobody,
 )
 
 if TYPE_CHECKING:
@@ -55,12 +57,19 @@ class MemoryTransaction:
                 for write in sorted(writes, key=lambda one: isinstance(one, Put)):
                     self._stage(write)  # drops first: they free entries of unique indexes
 
-    async def commit(self) -> None:
-        """Show the writes to all."""
+    async def commit(self, writes: Sequence[Write] = (), sent: Sent = nobody) -> None:
+        """Stage these too, and show the writes to all."""
+        if writes:
+            await self.write(writes)
         with self._alive():
+            sent()
             async with self._store.faults.around("commit"):
-                self._store.apply(self.staged)
-                self.end()
+                self.make_visible()
+
+    def make_visible(self) -> None:
+        """The commit itself."""
+        self._store.apply(self.staged)
+        self.end()
 
     def end(self) -> None:
         """Let go of what it holds; what was not committed is gone."""

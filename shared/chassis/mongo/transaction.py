@@ -6,9 +6,10 @@ change threads, there and back, for every call of a step.
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 
 import bson
@@ -21,7 +22,7 @@ from pymongo.errors import PyMongoError
 from shared.chassis.mongo import queries
 from shared.chassis.mongo.meaning import meaning, translated
 from shared.chassis.patience import Conversation
-from shared.chassis.ports import Conflict, Document, Loaded, OutcomeUnknown, Write
+from shared.chassis.ports import Conflict, Document, Loaded, OutcomeUnknown, Sent, Write, nobody
 
 COMMIT_DEADLINE = 5.0
 """Seconds for which a commit without an answer is sent again."""
@@ -122,16 +123,27 @@ class MongoTransaction(MongoSnapshot):
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; each document at most once."""
-        staged = [one for part in queries.bulks(writes).values() for one in _commands(part)]
-        await self._conversation.step(self._write, staged)
+        await self._conversation.step(self._write, _staged(writes))
 
-    async def commit(self) -> None:
-        """Make it so."""
+    async def commit(self, writes: Sequence[Write] = (), sent: Sent = nobody) -> None:
+        """Stage these too, and make it so: one step, for the loop may be busy between two."""
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
+
+        def goes_out() -> None:
+            if not self._conversation.is_over:  # else the caller has gone, and was told
+                limit.reschedule(loop.time() + COMMIT_DEADLINE)
+                sent()
+
+        out = partial(loop.call_soon_threadsafe, goes_out)
         try:
-            async with asyncio.timeout(COMMIT_DEADLINE):
-                await self._conversation.step(self._commit)
+            async with limit:
+                await self._conversation.step(self._settle, _staged(writes), out)
         except TimeoutError:
             raise OutcomeUnknown("no answer to the commit") from None
+        except asyncio.CancelledError:
+            if self._conversation.has_passed:
+                sent()
+            raise
         self._conversation.is_over = self.is_committed = True
 
     def _write(self, staged: Sequence[Staged]) -> None:
@@ -142,6 +154,12 @@ class MongoTransaction(MongoSnapshot):
                 raise queries.refused(one.writes, failed[0])
             if done["n"] != len(one.writes):  # to match nothing is no error to the server
                 raise Conflict(f"{one.collection}: another version than the one loaded")
+
+    def _settle(self, staged: Sequence[Staged], out: Callable[[], object]) -> None:
+        self._write(staged)
+        if self._conversation.passes():
+            out()
+            self._commit()
 
     def _commit(self) -> None:
         while True:
@@ -156,6 +174,10 @@ class MongoTransaction(MongoSnapshot):
             else:
                 self.let_go()  # here it asks nobody
                 return
+
+
+def _staged(writes: Sequence[Write]) -> list[Staged]:
+    return [one for part in queries.bulks(writes).values() for one in _commands(part)]
 
 
 def _commands(writes: Sequence[Write]) -> Iterator[Staged]:

@@ -36,10 +36,12 @@ from shared.chassis.ports.store import (
     Instant,
     Loaded,
     Put,
+    Sent,
     Snapshot,
     Store,
     Transaction,
     Write,
+    nobody,
 )
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Producer",
     "Put",
     "Record",
+    "Sent",
     "Snapshot",
     "Store",
     "StoreError",
@@ -66,6 +69,7 @@ __all__ = [
     "Transaction",
     "UniqueViolated",
     "Write",
+    "nobody",
     "place_id",
     "place_of",
 ]

@@ -1,6 +1,6 @@
 """What the core asks of one service's database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -43,6 +43,13 @@ Loaded = dict[str, dict[str, Document]]
 """Documents by collection and id."""
 
 
+Sent = Callable[[], None]
+
+
+def nobody() -> None:
+    """Nobody wants to be told."""
+
+
 class Snapshot(Protocol):
     """The store as it was when something was first read from this."""
 
@@ -61,8 +68,13 @@ class Transaction(Snapshot, Protocol):
         """
         ...
 
-    async def commit(self) -> None:
-        """Make it so. Raises `Conflict` or `OutcomeUnknown`; without it nothing happened."""
+    async def commit(self, writes: Sequence[Write] = (), sent: Sent = nobody) -> None:
+        """Stage these too, and make it so; without it nothing happened. Raises as `write` does.
+
+        And `OutcomeUnknown`. `sent` is told, once or twice, that all is staged and the commit goes
+        out: until then nothing has happened whatever is raised, also where the caller goes away;
+        from then on it may have, but for `Conflict`.
+        """
         ...
 
 

@@ -22,9 +22,8 @@ _RESET = """\
 _WRITES = """\
         if writes:
 """
-_STAGED = """\
-                    await transaction.write(writes)
-"""
+_COMMITTED = """\
+                    await transaction.commit(writes, partial"""
 _WRITTEN = """\
         for place, (reading, offsets) in moved.items():
 """
@@ -51,10 +50,10 @@ PATCHES = (
         (
             (
                 _WRITER,
-                _STAGED,
+                _COMMITTED,
                 """\
-                    await transaction.write([one for one in writes if one.collection != "streams"])
-""",
+                    rest = [one for one in writes if one.collection != "streams"]
+                    await transaction.commit(rest, partial""",
             ),
             (
                 _WRITER,

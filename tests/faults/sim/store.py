@@ -97,13 +97,10 @@ class SimTransaction(MemoryTransaction):
                     self.home.world.happened("write conflict")
                     raise
 
-    async def commit(self) -> None:
-        """Show the writes to all, durably; then answer."""
-        with self._alive():
-            async with self._store.faults.around("commit"):
-                self._still()
-                self._store.apply(self.staged)
-                self.end()
+    def make_visible(self) -> None:
+        """Show the writes to all, durably."""
+        self._still()
+        super().make_visible()
 
     @contextmanager
     def _alive(self) -> Generator[None]:

@@ -86,9 +86,9 @@ class Forgiving(MemoryTransaction):
 
 
 class Forgetful(MemoryTransaction):
-    async def commit(self) -> None:
+    def make_visible(self) -> None:
         self.staged = {}
-        await super().commit()
+        super().make_visible()
 
 
 class Locking(MemoryTransaction):
