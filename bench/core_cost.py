@@ -19,7 +19,18 @@ from shared.chassis import interpreter
 from shared.chassis.clock import Clock
 from shared.chassis.consumer import Intake
 from shared.chassis.envelope import Envelope, encode
-from shared.chassis.ports import Bus, Document, Loaded, Place, Put, Record, Sent, Store, Write
+from shared.chassis.ports import (
+    Bus,
+    Document,
+    Loaded,
+    Place,
+    Put,
+    Record,
+    Sent,
+    Store,
+    Write,
+    nobody,
+)
 from shared.chassis.writer import Writer
 
 BATCH, BATCHES, PEOPLE, RUNS = 500, 30, 5_000, 5
@@ -48,14 +59,18 @@ class Kept:
     def _has(self, name: str, doc_id: str) -> bool:
         return (name, doc_id) in self._bytes
 
-    async def commit(self, writes: Sequence[Write], sent: Sent) -> None:
+    async def write(self, writes: Sequence[Write]) -> None:
         """Keep it."""
-        sent()
         for write in writes:
             if isinstance(write, Put):
                 document: Document = write.document
                 encoded = bson.encode(document, check_keys=True)
                 self._bytes[write.collection, document["_id"]] = encoded
+
+    async def commit(self, writes: Sequence[Write] = (), sent: Sent = nobody) -> None:
+        """Keep these too."""
+        await self.write(writes)
+        sent()
 
 
 class Fed:
