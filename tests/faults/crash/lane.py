@@ -208,7 +208,7 @@ class Lane:
         if incident.mode == "cut":
             database = self._databases.of(incident.service)
             await until(lambda: database["acknowledged"].count_documents({}), within=REST)
-            process.is_cut()
+            process.loses_its_topic()
             await cut(self._kafka, f"{self.name}.telar.{incident.service}")
         if incident.mode == "stop":
             await asyncio.sleep(0.2)

@@ -63,8 +63,8 @@ class Process:
                 await self.happened.wait()
         return self.happened.is_set()
 
-    def is_cut(self) -> None:
-        """Its own topic is about to be made anew."""
+    def loses_its_topic(self) -> None:
+        """From now on until it is ready again: the topic is made anew."""
         self._when = "cut"
 
     def signal(self, number: int) -> None:
