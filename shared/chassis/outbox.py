@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from secrets import token_bytes
 from uuid import UUID
@@ -38,7 +39,9 @@ COLLECTION = "outbox"
 GRACE = timedelta(seconds=5)
 """A commit's own process has so long to send; then everybody may."""
 
-CLAIM = timedelta(seconds=30)
+CLAIM, AGAIN = timedelta(seconds=30), timedelta(seconds=2)
+"""Who found it past that has so long; if he learns that it cannot be sent, it is due again soon."""
+
 SEND_DEADLINE = 10.0
 WAITING = 20_000
 """Events held in memory for sending; the commits beyond are found by the sweep."""
@@ -220,15 +223,29 @@ class Publisher:
 
     async def sweep(self) -> int:
         """Send once what is past its `send_after`; how many commits were sent."""
+        claimed = await self._claimed()
+        batch = [
+            (one["_id"], one["at"], [Envelope.from_document(event) for event in one["events"]])
+            for one, _ in claimed
+        ]
+        if batch and not await self._deliver(batch):
+            for document, until in claimed:
+                place = Instant(COLLECTION, document["_id"], "send_after")
+                await self.store.move(place, until, self.clock.now() + AGAIN)
+            return 0
+        return len(batch)
+
+    async def _claimed(self) -> list[tuple[Document, datetime]]:
+        """What is due and nobody else sends for a while, and until when."""
+        claimed: list[tuple[Document, datetime]] = []
         found = await self.store.before(COLLECTION, "send_after", self.clock.now(), SWEPT)
-        batch = []
-        for document in found:
-            was = document["send_after"]
-            to = self.clock.now() + CLAIM
-            if await self.store.move(Instant(COLLECTION, document["_id"], "send_after"), was, to):
-                events = [Envelope.from_document(event) for event in document["events"]]
-                batch.append((document["_id"], document["at"], events))
-        return len(batch) if batch and await self._deliver(batch) else 0
+        with suppress(StoreError):  # what was claimed before would wait for its claim to end
+            for document in found:
+                place = Instant(COLLECTION, document["_id"], "send_after")
+                until = self.clock.now() + CLAIM
+                if await self.store.move(place, document["send_after"], until):
+                    claimed.append((document, until))
+        return claimed
 
     async def run_sweep(self, every: float = 0.5) -> None:
         """Sweep for ever; an outage of the store or the bus is only a reason to come back."""

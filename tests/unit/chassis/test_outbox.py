@@ -1,8 +1,9 @@
 """The outbox is read page by page, and what waits in it is measured whatever Kafka does."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from shared.chassis.clock import Clock
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
 from shared.chassis.outbox import first_id
-from shared.chassis.ports import BusError, Document, Outgoing, Place
+from shared.chassis.ports import BusError, Document, Instant, Outgoing, Place, StoreError
 from tests.integration.core_suite import chain
 from tests.support.wait import until
 from tests.unit.chassis.test_core import Ticking
@@ -79,6 +80,49 @@ async def test_what_waits_is_measured_although_nothing_can_be_sent_and_ever_more
 
     await until(is_overdue, within=5.0)
     sweeping.cancel()
+
+
+class Gone(Ticking):
+    """A store that goes away after it let so many commits be claimed."""
+
+    lets = 2
+
+    async def move(
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
+    ) -> bool:
+        self.lets -= 1
+        if self.lets < 0:
+            raise StoreError("gone")
+        return await super().move(place, was, to, also)
+
+
+def due(store: MemoryStore, number: int) -> None:
+    """So many commits that nobody sent in time, with an event each."""
+    at = Clock(store).now() - timedelta(seconds=30)
+    for one, event in enumerate(chain("ana", *range(1, number + 1))):
+        document = outbox.outbox_document([event], at)
+        assert document
+        store.apply({("outbox", f"{one:04d}"): {**document, "_id": f"{one:04d}"}})
+
+
+async def test_what_could_not_be_sent_is_due_again_soon_and_not_when_its_claim_is_over() -> None:
+    due(store := Ticking(), 3)
+    publisher = outbox.Publisher(store, Hung(), clock := Clock(store))
+    assert await publisher.sweep() == 0
+    assert await store.before("outbox", "send_after", clock.now(), 10) == []
+    soon = clock.now() + outbox.AGAIN
+    assert len(await store.before("outbox", "send_after", soon, 10)) == 3
+
+
+async def test_what_was_claimed_before_the_store_went_is_sent_and_does_not_wait_for_its_claim() -> (
+    None
+):
+    due(store := Gone(), 3)
+    bus = MemoryBus()
+    await bus.ensure({"telar.shelf": 1})
+    publisher = outbox.Publisher(store, bus, Clock(store))
+    assert await publisher.sweep() == 2
+    assert len(bus.records("telar.shelf")) == 2
 
 
 async def test_a_commit_that_was_claimed_again_and_again_keeps_its_age() -> None:
