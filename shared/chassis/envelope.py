@@ -190,8 +190,9 @@ def decode(record: Record) -> Envelope:
 
 def _text(record: Record) -> list[str]:
     """The key and the attributes, empty where there is none: all of them decoded at once."""
-    if not b"".join([raw for _, raw in record.headers]).isascii() and any(
-        not raw.isascii() for name, raw in record.headers if name[:3] == "ce_"
+    there = [raw for _, raw in record.headers if raw]  # a header may have no value
+    if not b"".join(there).isascii() and any(
+        raw and not raw.isascii() for name, raw in record.headers if name[:3] == "ce_"
     ):
         raise Malformed("headers-not-text")
     given = dict(record.headers)

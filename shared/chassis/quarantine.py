@@ -10,8 +10,11 @@ from shared.chassis.ports import Record
 
 COLLECTION = "quarantine"
 
-KEPT_BYTES = 1024 * 1024
-"""Of a record's value no more is kept."""
+KEPT_BYTES, KEPT_HEADERS, KEPT_OF_EACH = 1024 * 1024, 40, 1024
+"""Of a record's value no more is kept; of its key, and of the names and values of its headers.
+
+Compressed, a record may hold more than a document does, wherever in it.
+"""
 
 
 def quarantine_ref(record: Record) -> Ref:
@@ -27,9 +30,12 @@ def quarantine(scope: Scope, record: Record, code: str, at: datetime) -> str:
         "code": code,
         "at": at,
         "topic": record.topic,
-        "key": record.key,
+        "key": record.key and record.key[:KEPT_OF_EACH],
         "value": (record.value or b"")[:KEPT_BYTES],
-        "headers": [[name, value] for name, value in record.headers[:40]],
+        "headers": [
+            [name[:KEPT_OF_EACH], value and value[:KEPT_OF_EACH]]
+            for name, value in record.headers[:KEPT_HEADERS]
+        ],
     }
     scope.put(quarantine_ref(record), kept)
     return code

@@ -193,7 +193,7 @@ class CoreSuite:
             kept = tuple(pair for pair in good.headers if pair[0] not in names)
             return Outgoing(good.topic, good.key, good.value, kept)
 
-        def instead(name: str, value: bytes) -> Outgoing:
+        def instead(name: str, value: Any) -> Outgoing:  # None too, as strangers may send
             changed = without(name)
             headers = (*changed.headers, (name, value))
             return Outgoing(good.topic, good.key, good.value, headers)
@@ -207,12 +207,14 @@ class CoreSuite:
             instead("ce_sequence", b"-1"),
             instead("ce_sequence", b"1e9"),
             instead("ce_sequence", b"\xd9\xa1"),
+            instead("ce_previous", None),
+            instead("ce_type", b"\0" * 300 * 1024),
             instead("ce_time", b"yesterday"),
             instead("ce_source", b"/telar/other"),
             instead("ce_type", b"telar.other.thing.v1"),
             instead("ce_specversion", b"0.3"),
         ]
-        await self.send(bus, *broken, good)
+        await self.send(bus, *broken, instead("unknown", None))
         await self.card(reader, "zoe", [7])
         backlog = (await reader.json("/operations/reader"))["backlog"]
         assert backlog["quarantined"] == len(broken)

@@ -11,13 +11,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from deploy.local.servers import Servers
 from shared.chassis.kafka import KafkaBus, KafkaConsumer
 from shared.chassis.kafka.clients import stop
 from shared.chassis.marks import NOTHING, mark
-from shared.chassis.ports import Bus, BusError, Outgoing, Place
-from tests.integration.bus_suite import BusSuite, Outage, member, read, sending, stored
+from shared.chassis.ports import Bus, BusError, Outgoing, Place, Record
+from tests.integration.bus_suite import BusSuite, Outage, member, read, scanned, sending, stored
 
 
 @pytest.fixture
@@ -109,6 +110,42 @@ async def test_topics_that_are_there_are_asked_for_once(
 async def marks_of(bus: Bus, place: Place) -> list[str]:
     """Of the three records, and of an offset that is not reached."""
     return [await mark(bus, place, offset) for offset in (1, 2, 3, 4)]
+
+
+class Latin(str):
+    """A name that goes out as it would from a client that knows nothing of UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        return super().encode("latin-1")
+
+
+@pytest.mark.parametrize("codec", [0, 4], ids=["plain", "zstd"])
+async def test_a_name_of_a_header_that_is_no_text_stops_no_reader_and_costs_no_record(
+    bus: Bus, servers: Servers, topic: str, codec: int
+) -> None:
+    await bus.ensure({topic: 1})
+    producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 1 << 20)
+        for key, name in ((b"a", "x"), (b"b", Latin("é")), (b"c", "x")):
+            batch.append(timestamp=None, key=key, value=b"1", headers=[(name, b"1")])
+        await (await producer.send_batch(batch, topic, partition=0))
+        await producer.send_and_wait(topic, b"1", b"d")
+    finally:
+        await producer.stop()
+    for records in (await scanned(bus, topic), await _read_by_a_member(bus, topic)):
+        assert [one.key for one in records] == [b"a", b"b", b"c", b"d"]
+        assert records[1].headers == (("\ufffd", b"1"),)
+    assert [one.key for one in await scanned(bus, topic, {(topic, 0): 2})] == [b"c", b"d"]
+
+
+async def _read_by_a_member(bus: Bus, topic: str) -> list[Record]:
+    async with member(bus, topic) as consumer:
+        return await read(consumer, 4)
 
 
 async def test_a_topic_that_cannot_be_made_is_an_error(servers: Servers, topic: str) -> None:

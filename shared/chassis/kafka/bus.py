@@ -21,6 +21,7 @@ from shared.chassis.kafka.clients import (
     within,
 )
 from shared.chassis.kafka.consumer import KafkaConsumer
+from shared.chassis.kafka.names import bear_any
 from shared.chassis.kafka.producer import KafkaProducer
 from shared.chassis.patience import Aside, at_most
 from shared.chassis.ports import Consumer, Offsets, Place, Producer, Record
@@ -47,6 +48,7 @@ class KafkaBus:
     def __init__(self, bootstrap: str, replication: int = 1, session: float = SESSION) -> None:
         self._bootstrap, self._replication, self._session = bootstrap, replication, session
         self._aside = Aside()
+        bear_any()
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
 
     async def producer(self) -> Producer:

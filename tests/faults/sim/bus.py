@@ -123,7 +123,7 @@ class SimConsumer(MemoryConsumer):
 
     def _observe(self, found: list[Record]) -> None:
         for record in found:
-            number = int(dict(record.headers).get("ce_sequence", b"0"))
+            number = int(dict(record.headers).get("ce_sequence") or b"0")
             last = self._last.get((record.topic, record.key), 0)
             if number and number == last:
                 self.bus.world.happened("duplicate")

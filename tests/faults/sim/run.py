@@ -113,7 +113,7 @@ class _Trial:
         records = []
         for (topic, partition), log in bus.logs.items():
             for one in log if topic != CONTROL else ():
-                headers = dict(one.headers)
+                headers = {name: value or b"" for name, value in one.headers}
                 records.append(
                     checker.Record(
                         topic,

@@ -10,7 +10,9 @@ from tests.integration.core_suite import chain
 SENT = encode(chain("ana", 1)[0])
 
 
-def record(key: bytes | None = SENT.key, value: bytes = SENT.value, **headers: bytes) -> Record:
+def record(
+    key: bytes | None = SENT.key, value: bytes = SENT.value, **headers: bytes | None
+) -> Record:
     """A good one but for these."""
     changed = {**dict(SENT.headers), **headers}
     return Record(SENT.topic, 0, 0, key, value, tuple(changed.items()))
@@ -30,6 +32,8 @@ def record(key: bytes | None = SENT.key, value: bytes = SENT.value, **headers: b
         (record(value=b""), "value-missing"),
         (record(value=b"x" * (256 * 1024 + 1)), "value-too-large"),
         (record(ce_previous=b""), "attribute-missing"),
+        (record(ce_previous=None), "attribute-missing"),
+        (record(ce_anything=None, ce_more=b"\xff"), "headers-not-text"),
         (record(ce_specversion=b"0.3"), "not-a-cloudevent"),
         (record(ce_source=b"/telar/grants"), "source-wrong"),
         (record(ce_type=b"telar.grants.paid.v1"), "type-of-another-topic"),
@@ -48,6 +52,7 @@ def test_a_broken_record_has_a_code(broken: Record, code: str) -> None:
 
 def test_headers_that_are_no_attributes_may_be_anything() -> None:
     assert decode(record(trace=b"\xff\x00")) == decode(record())
+    assert decode(record(trace=None, ce_anything=None, more=b"\xff")) == decode(record())
 
 
 def test_an_attribute_that_may_be_missing_may_be_empty() -> None:
