@@ -5,8 +5,8 @@ from datetime import datetime
 
 from shared.chassis import streams
 from shared.chassis.envelope import Envelope
+from shared.chassis.ids import new_id
 from shared.chassis.outbox import COLLECTION as OUTBOX
-from shared.chassis.outbox import new_id
 from shared.chassis.ports import Bus, Document, Put, Store
 from shared.chassis.tail import events_of, unknown
 from shared.model import Frozen

@@ -20,7 +20,7 @@ from shared.chassis.audit import Asked
 from shared.chassis.batch import Ref
 from shared.chassis.clock import NEVER, Clock
 from shared.chassis.envelope import Envelope, topic_of
-from shared.chassis.errors import Problem
+from shared.chassis.errors import Problem, Unavailable
 from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.handled import Handled, Stretch
 from shared.chassis.parking import code_of
@@ -199,7 +199,7 @@ class Backfills:
         applied, failed, failures = 0, 0, job["failures"]
         outcomes = await asyncio.gather(*(one.future for one in works), return_exceptions=True)
         for event, outcome in zip(events, outcomes, strict=True):
-            if isinstance(outcome, StoreError | Problem):
+            if isinstance(outcome, StoreError | Unavailable):
                 raise outcome
             if isinstance(outcome, Exception):
                 failed += 1

@@ -92,8 +92,8 @@ class Batch:
             if ref in self.cells:
                 continue
             document = loaded.get(ref.collection, {}).get(ref.id)
-            was = document.get("version") if document else None
             try:
+                was = _version(document)
                 cell = self._left_by_before(ref, was) or Cell(was, _value(ref, document))
             except StateUnreadable:
                 # It is the failure of whoever needs it, and of nobody else.
@@ -122,6 +122,14 @@ class Batch:
     def writes(self) -> list[Write]:
         """Every changed document, whole, one version up."""
         return [write_of(ref, cell) for ref, cell in self.cells.items() if cell.changed]
+
+
+def _version(document: Document | None) -> int | None:
+    """Without one a document could only be written as if it were new: a conflict without end."""
+    if document is not None and not isinstance(document.get("version"), int):
+        log.warning("state.unreadable", id=document.get("_id"), faults=["version"])
+        raise StateUnreadable
+    return document["version"] if document else None
 
 
 def _value(ref: Ref, document: Document | None) -> Any:

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from shared.chassis import logging, metrics
+from shared.chassis.batch import Ref
 from shared.chassis.clock import NEVER, Clock
 from shared.chassis.errors import Problem
+from shared.chassis.fold import Scope, refs_of, run
 from shared.chassis.parking import code_of
 from shared.chassis.ports import Document, Instant, Store, StoreError
-from shared.chassis.work import TickWork
+from shared.chassis.work import Work
 from shared.chassis.writer import Writer
-from shared.model import Aggregate, Context
+from shared.model import Aggregate, Context, Do, Tick
 
 CLAIM, CLAIM_MOST = timedelta(seconds=30), timedelta(hours=1)
 """A claimed deadline comes again after this, doubling, if its tick failed or changed nothing."""
@@ -24,6 +27,23 @@ DEAD = NEVER
 """The `due` of what failed so often; any later change of the aggregate sets its own again."""
 
 log = structlog.get_logger("telar.deadlines")
+
+
+class TickWork(Work):
+    """The instant that an aggregate's `due` named has come."""
+
+    def __init__(self, context: Context, aggregate: Aggregate[Any], doc_id: str) -> None:
+        super().__init__(context)
+        self.step = Do(aggregate, doc_id, Tick())
+
+    def wanted(self) -> Sequence[Ref]:
+        """The aggregate itself."""
+        return refs_of([self.step])
+
+    def fold(self, scope: Scope) -> None:
+        """Tick, if it is still there."""
+        if scope.read(refs_of([self.step])[0]) is not None:
+            run(scope, [self.step], self.context)
 
 
 class Deadlines:
@@ -49,11 +69,11 @@ class Deadlines:
         """Tick what is due of one aggregate; how many there were."""
         at = self.clock.now()
         found = await self.store.before(aggregate.name, "due", at, 100)
-        works = [
-            self._tick(aggregate, document, at)
-            for document in found
-            if await self._claim(aggregate, document, at)
-        ]
+        works = list[TickWork]()
+        with suppress(StoreError):  # what was claimed before would wait for its claim to end
+            for one in found:
+                if await self._claim(aggregate, one, at):
+                    works.append(_tick(aggregate, one, at))
         if works:
             self.writer.submit(works)
             ends = await asyncio.gather(*(work.future for work in works), return_exceptions=True)
@@ -75,12 +95,12 @@ class Deadlines:
             metrics.DEADLINES_DEAD.labels(aggregate.name).inc()
         return mine and not is_dead
 
-    @staticmethod
-    def _tick(aggregate: Aggregate[Any], document: Document, at: datetime) -> TickWork:
-        doc_id = document["_id"]
-        cause = f"tick/{aggregate.name}/{doc_id}/{document['due'].isoformat()}"
-        context = Context(at=at, actor="clock", cause=cause, correlation=cause)
-        return TickWork(context, aggregate, doc_id)
+
+def _tick(aggregate: Aggregate[Any], document: Document, at: datetime) -> TickWork:
+    doc_id = document["_id"]
+    cause = f"tick/{aggregate.name}/{doc_id}/{document['due'].isoformat()}"
+    context = Context(at=at, actor="clock", cause=cause, correlation=cause)
+    return TickWork(context, aggregate, doc_id)
 
 
 def _say(aggregate: Aggregate[Any], work: TickWork, error: Exception) -> None:

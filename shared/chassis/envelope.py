@@ -150,6 +150,12 @@ def encode(sealed: Envelope) -> Outgoing:
     return Outgoing(sealed.topic, key, sealed.value, headers)
 
 
+ATTRIBUTE_BYTES = 1024
+"""Ours are shorter. What an event causes says its correlation and its id again, and is sent too."""
+
+_YEARS = range(1970, 3000)
+"""What lies outside can be compared, but neither stored nor moved by a time zone."""
+
 _ATTRIBUTES = (
     "ce_id",
     "ce_type",
@@ -197,8 +203,11 @@ def _text(record: Record) -> list[str]:
         raise Malformed("headers-not-text")
     given = dict(record.headers)
     raw = [record.key or b"", *[given.get(name) or b"" for name in _ATTRIBUTES]]
+    joined = b"\n".join(raw)
+    if len(joined) > ATTRIBUTE_BYTES and max(map(len, raw[1:])) > ATTRIBUTE_BYTES:
+        raise Malformed("attribute-too-long")
     try:
-        text = b"\n".join(raw).decode("ascii").split("\n")
+        text = joined.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise Malformed("headers-not-text") from None
     if len(text) != len(raw):
@@ -211,7 +220,7 @@ def _time(text: str) -> str:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Malformed("time-malformed") from None
-    if at.tzinfo is None:
+    if at.tzinfo is None or at.year not in _YEARS:
         raise Malformed("time-malformed")
     return text
 
@@ -240,6 +249,6 @@ def _fault_of_attributes(text: list[str], topic: str, key: str) -> str | None:
 
 
 def _sequence(text: str) -> int:
-    if not (text.isdecimal() and text.isascii() and len(text) <= 18) or int(text) < 1:
+    if not (text.isdecimal() and text.isascii() and len(text) <= 15) or int(text) < 1:
         raise Malformed("sequence-malformed")
     return int(text)

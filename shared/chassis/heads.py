@@ -17,7 +17,8 @@ from shared.chassis.control import MOST_HEADS, Ask, Head, Heads, outgoing
 from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
-from shared.chassis.outbox import Publisher, first_id
+from shared.chassis.ids import first_id
+from shared.chassis.outbox import Publisher
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.repair import ANSWER_MOST
 
@@ -66,15 +67,20 @@ class Announcer:
 
     async def look(self) -> None:
         """Do what is due now."""
-        while self._asks:
-            await self._answer(self._asks.popleft())
+        for _ in range(len(self._asks)):
+            ask = self._asks.popleft()
+            try:
+                await self._answer(ask)
+            except (StoreError, BusError):
+                self.asked(ask)  # else its repeats would pass for answered
+                raise
         if (duty := await self.duties.claim(RECENT)) is not None:
             await self._recent(duty)
         if (duty := await self.duties.claim(ALL)) is not None:
             await self._all(duty)
 
     async def _answer(self, ask: Ask) -> None:
-        if self._merged(ask):
+        if self._was_answered(ask):
             return
         last = min(ask.last, ask.first + ANSWER_MOST - 1)
         found = await self.store.resend(self.topic, ask.key, ask.first, last, ANSWER_MOST)
@@ -83,16 +89,14 @@ class Announcer:
             metrics.RESENT.inc(len(found))
         stream = await self.store.get(streams.COLLECTION, ask.key) or streams.fresh(ask.key)
         await self._say([_head(ask.key, streams.head(stream, self.topic))], asked=ask.known)
+        self._answered[ask.key, ask.first, ask.known] = time.monotonic()
 
-    def _merged(self, ask: Ask) -> bool:
+    def _was_answered(self, ask: Ask) -> bool:
         """Whether the same was answered within the last half minute."""
-        now, same = time.monotonic(), (ask.key, ask.first, ask.known)
+        now = time.monotonic()
         while self._answered and next(iter(self._answered.values())) < now - ASK_AGAIN:
             self._answered.popitem(last=False)
-        if same in self._answered:
-            return True
-        self._answered[same] = now
-        return False
+        return (ask.key, ask.first, ask.known) in self._answered
 
     async def _recent(self, duty: Duty) -> None:
         """The heads of keys that changed since the last time and are quiet now."""

@@ -12,8 +12,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from secrets import token_bytes
-from uuid import UUID
+from typing import NamedTuple
 
 import structlog
 
@@ -21,6 +20,7 @@ from shared.chassis import metrics
 from shared.chassis.clock import Clock
 from shared.chassis.ends import Ends
 from shared.chassis.envelope import Envelope, encode
+from shared.chassis.ids import new_id
 from shared.chassis.ports import (
     Bus,
     BusError,
@@ -89,25 +89,13 @@ def outbox_document(published: Sequence[Envelope], at: datetime) -> Document | N
     }
 
 
-def new_id(at: datetime) -> str:
-    """A UUIDv7 of this instant of the database's time: the outbox is read in the order of its ids.
-
-    By the clock of a machine that is off it would lie where nobody looks for it any more. Of two
-    in one millisecond the later is the higher: the monotonic clock comes before what is random.
-    """
-    now, chance = int(time.monotonic() * 1e9) % (1 << 44), int.from_bytes(token_bytes(4)) >> 2
-    return _uuid7(at, now << 30 | chance)
+Commit = tuple[str, datetime, list[Envelope]]
+"""The id of a commit, its time and its events."""
 
 
-def first_id(at: datetime) -> str:
-    """The lowest id of an instant."""
-    return _uuid7(at, 0)
-
-
-def _uuid7(at: datetime, tail: int) -> str:
-    """A UUIDv7 of this millisecond with these 74 bits behind it."""
-    high, low = divmod(tail, 1 << 62)
-    return str(UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+class _Claimed(NamedTuple):
+    commit: Commit
+    until: datetime
 
 
 class Publisher:
@@ -115,7 +103,7 @@ class Publisher:
 
     def __init__(self, store: Store, bus: Bus, clock: Clock) -> None:
         self.store, self.bus, self.clock = store, bus, clock
-        self._waiting: deque[tuple[str, datetime, list[Envelope]]] = deque()
+        self._waiting: deque[Commit] = deque()
         self._held = 0
         self._measured = 0.0
         self._bell = asyncio.Event()
@@ -144,7 +132,7 @@ class Publisher:
             await self._deliver(self._next())
         await self._marked()
 
-    def _next(self) -> list[tuple[str, datetime, list[Envelope]]]:
+    def _next(self) -> list[Commit]:
         batch, events = [self._waiting.popleft()], 0
         while (events := events + len(batch[-1][2])) < AT_ONCE and self._waiting:
             batch.append(self._waiting.popleft())
@@ -185,7 +173,7 @@ class Publisher:
         if self._producer is not None:
             await self._producer.close(deadline)
 
-    async def _deliver(self, batch: list[tuple[str, datetime, list[Envelope]]]) -> bool:
+    async def _deliver(self, batch: list[Commit]) -> bool:
         try:
             await self.send([event for _, _, events in batch for event in events])
         except BusError as error:
@@ -222,29 +210,46 @@ class Publisher:
             await self._marking
 
     async def sweep(self) -> int:
-        """Send once what is past its `send_after`; how many commits were sent."""
-        claimed = await self._claimed()
-        batch = [
-            (one["_id"], one["at"], [Envelope.from_document(event) for event in one["events"]])
-            for one, _ in claimed
-        ]
-        if batch and not await self._deliver(batch):
-            for document, until in claimed:
-                place = Instant(COLLECTION, document["_id"], "send_after")
-                await self.store.move(place, until, self.clock.now() + AGAIN)
-            return 0
-        return len(batch)
+        """Send once what is past its `send_after`; how many were, or 0 if not all could be sent.
 
-    async def _claimed(self) -> list[tuple[Document, datetime]]:
-        """What is due and nobody else sends for a while, and until when."""
-        claimed: list[tuple[Document, datetime]] = []
+        Also those that somebody else was quicker to claim: a full page says that more may wait.
+        """
         found = await self.store.before(COLLECTION, "send_after", self.clock.now(), SWEPT)
+        left = await self._unsent(await self._claimed(found))
+        for one in left:
+            place = Instant(COLLECTION, one.commit[0], "send_after")
+            with suppress(StoreError):  # then it waits for its claim to end
+                await self.store.move(place, one.until, self.clock.now() + AGAIN)
+        return 0 if left else len(found)
+
+    async def _unsent(self, claimed: Sequence[_Claimed]) -> Sequence[_Claimed]:
+        """Those that could not be sent: together, or each by itself if Kafka is there.
+
+        What it refuses, for its size perhaps, would else hold up what it happens to be found with.
+        """
+        if not claimed or await self._deliver([one.commit for one in claimed]):
+            return ()
+        try:
+            await self.bus.ping()
+        except BusError:
+            return claimed
+        until = time.monotonic() + SEND_DEADLINE
+
+        async def fails(one: _Claimed) -> bool:
+            return time.monotonic() > until or not await self._deliver([one.commit])
+
+        return [one for one in claimed if await fails(one)]
+
+    async def _claimed(self, found: Sequence[Document]) -> list[_Claimed]:
+        """Those of them that nobody else sends for a while."""
+        claimed: list[_Claimed] = []
         with suppress(StoreError):  # what was claimed before would wait for its claim to end
             for document in found:
                 place = Instant(COLLECTION, document["_id"], "send_after")
                 until = self.clock.now() + CLAIM
                 if await self.store.move(place, document["send_after"], until):
-                    claimed.append((document, until))
+                    events = [Envelope.from_document(one) for one in document["events"]]
+                    claimed.append(_Claimed((document["_id"], document["at"], events), until))
         return claimed
 
     async def run_sweep(self, every: float = 0.5) -> None:

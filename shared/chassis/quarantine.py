@@ -10,7 +10,7 @@ from shared.chassis.ports import Record
 
 COLLECTION = "quarantine"
 
-KEPT_BYTES, KEPT_HEADERS, KEPT_OF_EACH = 1024 * 1024, 40, 1024
+KEPT_BYTES, KEPT_HEADERS, KEPT_OF_EACH = 64 * 1024, 40, 1024
 """Of a record's value no more is kept; of its key, and of the names and values of its headers.
 
 Compressed, a record may hold more than a document does, wherever in it.

@@ -17,7 +17,8 @@ from shared.chassis.clock import Clock
 from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope, decode
 from shared.chassis.errors import Malformed
-from shared.chassis.outbox import Publisher, first_id
+from shared.chassis.ids import first_id
+from shared.chassis.outbox import Publisher
 from shared.chassis.ports import (
     Bus,
     BusError,

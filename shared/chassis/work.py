@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from shared.chassis import letgo, logging, metrics, parking, positions, streams
 from shared.chassis.batch import Missing, Ref
 from shared.chassis.envelope import Envelope
@@ -17,7 +19,9 @@ from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
 from shared.chassis.quarantine import quarantine, quarantine_ref
 from shared.chassis.replies import Idempotency, Stored
-from shared.model import EVENT_TYPES, Aggregate, Context, Do, Handlers, Refused, Step, Tick
+from shared.model import EVENT_TYPES, Context, Do, Handlers, Refused, Step
+
+log = structlog.get_logger("telar.work")
 
 APPLIED, PASSED, FAILED = "applied", "passed", "failed"
 """What became of an arriving event whose turn it was."""
@@ -199,6 +203,16 @@ class Arrival(Work):
             case verdict:
                 return self._take(scope, self.arrived, verdict)
 
+    def failed(self, scope: Scope, error: Exception) -> str:
+        """Not even its key can be parked: it is set aside as evidence, and the partition goes on.
+
+        Its position stands, so it is asked for again, once what stood in its way is mended.
+        """
+        code = parking.code_of(error)
+        log.error("event.set_aside", code=code, offset=self.record.offset)
+        quarantine(scope, self.record, code, self.context.at)
+        return FAILED
+
     def _take(self, scope: Scope, arrived: Envelope, verdict: streams.Verdict) -> str:
         at, is_next = self.context.at, verdict is streams.Verdict.NEXT
         if streams.is_parked(stream_at(scope, self._stream), arrived.topic):
@@ -279,20 +293,3 @@ def caused_by(arrived: Envelope, at: datetime) -> Context:
         correlation=arrived.correlation,
         traceparent=arrived.traceparent,
     )
-
-
-class TickWork(Work):
-    """The instant that an aggregate's `due` named has come."""
-
-    def __init__(self, context: Context, aggregate: Aggregate[Any], doc_id: str) -> None:
-        super().__init__(context)
-        self.step = Do(aggregate, doc_id, Tick())
-
-    def wanted(self) -> Sequence[Ref]:
-        """The aggregate itself."""
-        return refs_of([self.step])
-
-    def fold(self, scope: Scope) -> None:
-        """Tick, if it is still there."""
-        if scope.read(refs_of([self.step])[0]) is not None:
-            run(scope, [self.step], self.context)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.chassis import streams
 from shared.chassis.control import Head
 from shared.chassis.envelope import Envelope, encode
 from shared.chassis.mending import Hear
@@ -58,6 +59,12 @@ async def together(service: Running, works: list[Work]) -> list[Any]:
     return await asyncio.gather(*(work.future for work in works), return_exceptions=True)
 
 
+async def aside(store: Store) -> list[tuple[str, bytes]]:
+    """Why records were set aside, and their keys."""
+    found = await store.page("quarantine", {}, sort="_id", after=None, limit=10)
+    return [(one["code"], one["key"]) for one in found]
+
+
 class IsolationSuite(ForkSuite):
     """Inherited by a test module that offers what `CoreSuite` wants."""
 
@@ -84,6 +91,33 @@ class IsolationSuite(ForkSuite):
         await keep(reader_store, "cards", {**UNREADABLE, "version": 2, "books": 0}, 1)
         await self.card(reader, "ill", [1, 2])
         await self.why(reader)
+
+    async def test_an_event_whose_key_cannot_even_be_parked_is_set_aside_and_comes_again(
+        self, reader: Running, reader_store: Store, bus: Bus
+    ) -> None:
+        stream = streams.fresh("ill")
+        await keep(reader_store, "streams", {**stream, "version": 1, "in": {"shelf": None}})
+        ill, well = chain("ill", 1, 2), chain("ana", 1, 2)
+        await self.send(bus, *map(encode, [ill[0], *well]))
+        await self.card(reader, "ana", [1, 2])
+        assert await aside(reader_store) == [("TypeError", b"ill")]
+        await keep(reader_store, "streams", {**stream, "version": 2}, 1)
+        await self.send(bus, encode(ill[1]))
+        await self.why(reader, "gap")
+        await self.send(bus, encode(ill[0]))
+        await self.card(reader, "ill", [1, 2])
+
+    async def test_a_document_without_a_version_is_the_fault_of_those_who_need_it(
+        self, reader: Running, reader_store: Store, bus: Bus
+    ) -> None:
+        """It could only be written as if it were new: the whole batch would conflict for ever."""
+        await keep(reader_store, "streams", streams.fresh("ill"))
+        await keep(reader_store, "cards", {"_id": "weak", "books": 0})
+        events = [one for key in ("ill", "weak", "ana") for one in chain(key, 1, 2)]
+        await self.send(bus, *map(encode, events))
+        await self.card(reader, "ana", [1, 2])
+        assert await self.ill(reader) == ("weak", "StateUnreadable", 1)
+        assert await aside(reader_store) == [("StateUnreadable", b"ill")] * 2
 
     async def test_a_state_that_cannot_be_written_parks_its_key_alone(
         self, reader: Running, bus: Bus

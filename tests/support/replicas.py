@@ -15,11 +15,12 @@ import orjson
 from shared.chassis import streams
 from shared.chassis.batch import state_of
 from shared.chassis.clock import Clock
+from shared.chassis.deadlines import TickWork
 from shared.chassis.envelope import GENESIS, decode, encode, encode_value, envelope
 from shared.chassis.memory import MemoryStore
 from shared.chassis.ports import Record
 from shared.chassis.replies import Idempotency, Stored
-from shared.chassis.work import Arrival, CommandWork, Reading, TickWork, Work, caused_by
+from shared.chassis.work import Arrival, CommandWork, Reading, Work, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Aggregate, Event, Handlers, Step
 from tests.support.spec import NOON, context

@@ -65,6 +65,7 @@ class KafkaBus:
             session_timeout_ms=int(self._session * 1000),
             heartbeat_interval_ms=int(self._session * 100),
             rebalance_timeout_ms=60_000,
+            request_timeout_ms=15_000,  # a connection that hangs half-open is given up then
             metadata_max_age_ms=10_000,  # so long a topic made anew may go unread
             max_poll_records=MOST_RECORDS,
             max_partition_fetch_bytes=FETCHED,

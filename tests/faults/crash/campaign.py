@@ -24,8 +24,11 @@ MODES: dict[str, Sequence[Mode]] = {
 }
 """When a place of this path, or this call, may be reached, the likeliest first."""
 
-RETRIES = 3
-"""How often a place that was not reached gets another chance: some are met by chance alone."""
+RETRIES = 1
+"""How often a place that was not reached gets another chance: some are met by chance alone.
+
+What was not reached then is not waited for a second and a third time.
+"""
 
 EARLY = 6
 """Of a path that was told in advance one of its first so many calls is harmed."""
@@ -120,6 +123,8 @@ class Campaign:
         return chosen
 
     async def _harm_it(self, lane: Lane, place: Place, number: int) -> None:
+        if number > 1 and self._missed[place] > RETRIES and not self.hits()[place]:
+            return
         known, wide = self._modes.get(place), self._missed[place] > 0
         for mode in (known,) if known and not wide else self._likely(place, wide=wide):
             nth = (number or self._random.randint(1, EARLY)) if mode == "run" else 1

@@ -85,6 +85,21 @@ async def test_what_a_backfill_failed_over_is_made_up_for_once_the_handler_is_me
         assert (job["events"], job["applied"], job["failures"]) == (0, 0, [])
 
 
+async def test_a_state_that_cannot_be_read_is_named_and_holds_up_nothing_else(
+    tmp_path: Path,
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    await let_go_by(tmp_path, store, bus, 1, 2)
+    ill, *well = KEYS
+    store.apply({("cards", ill): {"_id": ill, "version": 1, "books": -1}})
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        job = await filled(reader)
+        assert {(one["key"], one["code"]) for one in job["failures"]} == {(ill, "StateUnreadable")}
+        assert (job["events"], job["applied"]) == (2 * len(KEYS), 2 * len(well))
+        for key in well:
+            await CoreSuite.card(reader, key, [1, 2])
+
+
 async def test_of_one_key_nothing_is_filled_before_what_comes_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,15 @@
 """A deadline whose tick fails says why in the log, each time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.chassis.deadlines import Deadlines
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import Put
+from shared.chassis.ports import Instant, Put, StoreError
 from shared.model import Aggregate, Command, Context, Event, Refused
 from tests.support import mini
 from tests.support.app import running
@@ -54,3 +56,29 @@ async def test_a_tick_that_fails_is_logged_with_its_code_and_place(
     assert bug["where"].startswith("tests.unit.chassis.test_deadlines.ring:")
     assert bug["causation"].startswith("tick/alarms/bug/")
     assert "about bug" not in str(bug)
+
+
+class Gone(Ticking):
+    """A store that goes away after it let so many alarms be claimed."""
+
+    lets = 2
+
+    async def move(
+        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
+    ) -> bool:
+        self.lets -= place.collection == "alarms"
+        if self.lets < 0:
+            raise StoreError("gone")
+        return await super().move(place, was, to, also)
+
+
+async def test_what_was_claimed_before_the_store_went_is_ticked_and_does_not_wait_for_its_claim(
+    tmp_path: Path,
+) -> None:
+    store = Gone()
+    async with running(mini.SHELF, tmp_path / "keys", store, MemoryBus()) as shelf:
+        at = shelf.runtime.clock.now()
+        for name in "abc":
+            store.apply({("alarms", name): {"_id": name, "version": 1, "due": at, "at": at}})
+        due = Deadlines(store, shelf.runtime.clock, shelf.runtime.writer, [ALARMS])
+        assert await due.look(ALARMS) == 2

@@ -6,7 +6,7 @@ import pytest
 
 from shared.chassis import duties, outbox
 from shared.chassis.clock import Clock
-from shared.chassis.control import CONTROL, Heads, read
+from shared.chassis.control import CONTROL, Ask, Heads, read
 from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope
 from shared.chassis.heads import RECENT, Announcer
@@ -106,3 +106,27 @@ async def test_who_was_overtaken_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     await theirs.done(telling.clock.now() + timedelta(seconds=5))
     with pytest.raises(StoreError):
         await telling._recent(duty)
+
+
+async def test_an_ask_that_could_not_be_answered_is_answered_when_it_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    telling, _ = await announcer(store, bus, 1)
+    send = telling.publisher.send
+
+    async def away(_: object) -> None:
+        raise BusError("away")
+
+    at = telling.clock.now()
+    telling.asked(Ask(at=at, topic=TOPIC, key="key-000", first=1, last=1, known=1))
+    monkeypatch.setattr(telling.publisher, "send", away)
+    for _ in range(2):
+        with pytest.raises(BusError):
+            await telling.look()
+    monkeypatch.setattr(telling.publisher, "send", send)
+    await telling.look()
+    assert [one.key for one in bus.records(TOPIC)] == [b"key-000"]
+    telling.asked(Ask(at=at, topic=TOPIC, key="key-000", first=1, last=1, known=1))
+    await telling.look()
+    assert len(bus.records(TOPIC)) == 1

@@ -10,9 +10,9 @@ import pytest
 
 from shared.chassis import outbox
 from shared.chassis.clock import Clock
+from shared.chassis.ids import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
-from shared.chassis.outbox import first_id
 from shared.chassis.ports import BusError, Document, Instant, Outgoing, Place, StoreError
 from tests.integration.core_suite import chain
 from tests.support.wait import until
@@ -121,8 +121,45 @@ async def test_what_was_claimed_before_the_store_went_is_sent_and_does_not_wait_
     bus = MemoryBus()
     await bus.ensure({"telar.shelf": 1})
     publisher = outbox.Publisher(store, bus, Clock(store))
-    assert await publisher.sweep() == 2
+    assert await publisher.sweep() == 3
     assert len(bus.records("telar.shelf")) == 2
+
+
+class Choosy(MemoryBus):
+    """A broker that refuses a record for what it is, and what is sent with it."""
+
+    async def producer(self) -> MemoryProducer:
+        return ChoosyProducer(self)
+
+
+class ChoosyProducer(MemoryProducer):
+    async def send(self, records: Sequence[Outgoing], deadline: float) -> dict[Place, range]:
+        if any(("ce_sequence", b"2") in one.headers for one in records):
+            raise BusError("too large")
+        return await super().send(records, deadline)
+
+
+async def test_what_kafka_refuses_holds_up_nothing_that_it_was_found_with() -> None:
+    due(store := Ticking(), 3)
+    bus = Choosy()
+    await bus.ensure({"telar.shelf": 1})
+    publisher = outbox.Publisher(store, bus, clock := Clock(store))
+    assert await publisher.sweep() == 0
+    await publisher._marked()
+    assert len(bus.records("telar.shelf")) == 2
+    left = await store.before("outbox", "send_after", clock.now() + outbox.CLAIM, 10)
+    assert [one["_id"] for one in left] == ["0001"]
+
+
+async def test_who_was_too_slow_to_claim_anything_goes_on_with_what_lies_behind() -> None:
+    due(store := Ticking(), 2 * outbox.SWEPT)
+    bus = MemoryBus()
+    await bus.ensure({"telar.shelf": 1})
+    slow, quick = [outbox.Publisher(store, bus, Clock(store)) for _ in "12"]
+    found = await store.before("outbox", "send_after", slow.clock.now(), outbox.SWEPT)
+    assert len(await quick._claimed(found)) == outbox.SWEPT
+    assert await slow._claimed(found) == []
+    assert await slow.sweep() == outbox.SWEPT
 
 
 async def test_a_commit_that_was_claimed_again_and_again_keeps_its_age() -> None:

@@ -9,8 +9,9 @@ from shared.chassis.clock import Clock
 from shared.chassis.duties import Duties, Duty
 from shared.chassis.ends import Cut, Ends
 from shared.chassis.envelope import Envelope, timestamp
+from shared.chassis.ids import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
-from shared.chassis.outbox import Publisher, first_id
+from shared.chassis.outbox import Publisher
 from shared.chassis.ports import BusError, StoreError
 from shared.chassis.tail import TAIL, Tail
 from tests.integration.core_suite import chain
