@@ -63,6 +63,7 @@ class Unit:
         self._child: Child | None = None
         self._thread = threading.Thread(target=self._run, name=program.name, daemon=True)
         self._wanted = True
+        self._was_ready = False
         self._ending = False
         self._deadline = 0.0
         self._wake = threading.Event()
@@ -129,16 +130,24 @@ class Unit:
                 self._set(State.HELD)
                 self._sleep(self._patience.glance)
                 continue
-            self._child = child = self._spawn()
+            try:
+                self._child = child = self._spawn()
+            except OSError as error:  # a full disk, perhaps: it may have room again
+                if not self._was_ready:
+                    raise
+                deaths += 1
+                self._back_off(f"cannot be started: {error}", deaths)
+                continue
             self._watch(child)
             if self._ending or not self._wanted:
                 child.stop(max(0.0, self._deadline - time.monotonic()))
                 continue
             settled = time.time() - child.since > self._patience.settled
             deaths = 1 if settled else deaths + 1
-            if deaths >= self._patience.deaths:
+            # What was ready once is away for reasons outside of it, and these end.
+            if deaths >= self._patience.deaths and not self._was_ready:
                 return self._give_up(child)
-            self._back_off(child, deaths)
+            self._back_off(_how(child), deaths)
         self._set(State.STOPPED)
         return None
 
@@ -160,13 +169,14 @@ class Unit:
     def _check(self) -> None:
         if self.program.ready():
             again = self.restarts or self.state is State.UNREADY
+            self._was_ready = True
             self._set(State.READY, "ready again" if again else "")
         elif self.state is State.READY:
             self._set(State.UNREADY, "not ready")
 
-    def _back_off(self, child: Child, deaths: int) -> None:
+    def _back_off(self, how: str, deaths: int) -> None:
         pause = min(self._patience.backoff * 2 ** (deaths - 1), self._patience.longest_backoff)
-        self._set(State.RESTARTING, f"{_how(child)}; starting again in {pause:g} s")
+        self._set(State.RESTARTING, f"{how}; starting again in {pause:g} s")
         until = time.monotonic() + pause
         while time.monotonic() < until and self._wanted and not self._ending:
             self._sleep(until - time.monotonic())

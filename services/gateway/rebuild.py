@@ -11,7 +11,6 @@ whoever finds it without a sign of life for a while goes on where it was.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol
@@ -192,9 +191,11 @@ class Builder:
                 most, moved_at = events, begun
             if runtime.intake.is_open:
                 raise Failed("breaker-open", await behind(live.store, runtime.store))
-            with suppress(BusError):  # the next look is soon enough
+            try:
                 if stuck := await watch.stuck():
                     raise await _kept(runtime.store, stuck)
+            except BusError:
+                moved_at = monotonic()  # while Kafka is away everything stands still
             if monotonic() - moved_at > STUCK:
                 raise await _kept(runtime.store, await behind(live.store, runtime.store))
             await asyncio.sleep(min(MOST_REST, max(GLANCE, 2 * (monotonic() - begun))))

@@ -16,8 +16,8 @@ import structlog
 from shared.chassis.errors import Problem, Unavailable
 
 MAX_ANSWER = 8 * 1024 * 1024
-DOWN_SECONDS = 1.0
-"""A replica that refused a connection is tried last for so long."""
+DOWN_SECONDS, SILENT_SECONDS = 1.0, 30.0
+"""A replica that refused a connection, or gave no answer in time, is tried last for so long."""
 
 _LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
 
@@ -63,29 +63,33 @@ class Pool:
     ) -> None:
         self._service = service
         self._addresses = [address.rstrip("/") for address in addresses]
-        self._transport = transport or _transport(self._addresses)
+        # One each: the calls that wait for one that is silent keep nobody from another.
+        self._transports = {one: transport or _transport(one) for one in self._addresses}
         self._hosts = {address: httpx2.URL(address) for address in self._addresses}
         self._down_until = dict.fromkeys(self._addresses, 0.0)
         self._turn = 0
 
     async def ask(self, call: Call, seconds: float) -> Answer:
         """The answer of one replica. Raises `Problem` 502, 503 or 504 when none gives one."""
+        asked: list[str] = []
         try:
             async with asyncio.timeout(seconds):
-                return await self._ask(call, seconds)
-        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout):
+                return await self._ask(call, seconds, asked)
+        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
+            for address in asked[-1:]:
+                self._failed(address, error, SILENT_SECONDS)
             raise Problem(504, "upstream-timeout", headers={"retry-after": "1"}) from None
         except (httpx2.InvalidURL, httpx2.LocalProtocolError):  # nothing was sent
             raise Problem(400, "body-malformed") from None
 
-    async def _ask(self, call: Call, seconds: float) -> Answer:
+    async def _ask(self, call: Call, seconds: float, asked: list[str]) -> Answer:
         received = False  # whether a replica may have acted on it
         for address in self._in_turn():
+            asked.append(address)
             try:
                 return await self._once(call, address, seconds)
             except (httpx2.ConnectError, httpx2.ConnectTimeout, _NotReady) as error:
-                self._down_until[address] = time.monotonic() + DOWN_SECONDS
-                self._failed(address, error)
+                self._failed(address, error, DOWN_SECONDS)
             except httpx2.PoolTimeout as error:
                 self._failed(address, error)
             except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
@@ -117,7 +121,7 @@ class Pool:
             content=call.body,
             extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
         )
-        response = await self._transport.handle_async_request(request)
+        response = await self._transports[address].handle_async_request(request)
         body = bytearray()
         try:
             async for part in response.aiter_raw():
@@ -130,7 +134,8 @@ class Pool:
             raise _NotReady
         return Answer(response.status_code, response.headers.raw, bytes(body))
 
-    def _failed(self, address: str, error: Exception) -> None:
+    def _failed(self, address: str, error: Exception, down: float = 0.0) -> None:
+        self._down_until[address] = max(self._down_until[address], time.monotonic() + down)
         log.warning(
             "upstream.failed",
             upstream=self._service,
@@ -140,7 +145,8 @@ class Pool:
 
     async def close(self) -> None:
         """Let go of every connection."""
-        await self._transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 def _url(host: httpx2.URL, target: str) -> httpx2.URL:
@@ -148,10 +154,9 @@ def _url(host: httpx2.URL, target: str) -> httpx2.URL:
     return host.copy_with(raw_path=host.raw_path.rstrip(b"/") + target.encode())
 
 
-def _transport(addresses: Sequence[str]) -> httpx2.AsyncBaseTransport:
+def _transport(address: str) -> httpx2.AsyncBaseTransport:
     # Without TLS nobody asks for the certificates of this machine, and to read them takes long.
-    is_tls = any(address.startswith("https:") for address in addresses)
-    return httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=is_tls)
+    return httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=address.startswith("https:"))
 
 
 def pools(addresses: Mapping[str, Sequence[str]], services: Sequence[str]) -> dict[str, Pool]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,29 @@ def test_a_process_that_keeps_dying_is_given_up_with_its_last_lines(tmp_path: Pa
     assert it.unit.restarts == 2
     assert "I need a lamp" in it.said[-1]
     assert "code 7" in it.said[-1]
+
+
+def test_a_process_that_was_ready_once_is_never_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk lasts longer than five attempts, and somebody would have to come back."""
+    trouble = tmp_path / "trouble"
+    code = f"import os, signal; os.path.exists({str(trouble)!r}) and exit(1); signal.pause()"
+    it = Watched(tmp_path, code)
+    it.reaches(State.READY)
+    trouble.touch()
+    it.unit.kill()
+    until(lambda: it.unit.restarts > 2 * QUICK.deaths)
+
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(PidFile, "write", full)
+        until(lambda: any("No space left" in words for words in it.said))
+    trouble.unlink()
+    it.reaches(State.READY)
+    it.end()
 
 
 def test_a_held_process_stays_down_until_it_is_released(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from itertools import count
 import pytest
 
 from services.gateway import compare, rebuild
-from tests.unit.gateway.replicas import COMPARE, SWAP, Place, Process, counted
+from shared.chassis.ports import BusError
+from tests.support.wait import until
+from tests.unit.gateway.replicas import COMPARE, PATH, SWAP, Place, Process, counted
 
 
 async def counted_and_lost(place: Place, process: Process, name: str) -> None:
@@ -34,6 +36,27 @@ async def test_what_cannot_catch_up_is_given_up_and_named(
         }
         assert process.group == "gateway"
         assert not any(place.stores[1].data.values())
+
+
+async def test_while_kafka_is_away_nothing_is_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = count()
+
+    async def away(_: str) -> dict[tuple[str, int], int]:
+        next(asked)
+        raise BusError("away")
+
+    monkeypatch.setattr(rebuild, "STUCK", 0.3)
+    async with place.process() as process:
+        await counted_and_lost(place, process, "ana")
+        with monkeypatch.context() as outage:
+            outage.setattr(place.bus, "ends", away)
+            await process.order(SWAP)
+            before = next(asked)
+            await until(lambda: asyncio.sleep(0, next(asked)), lambda now: now > before + 40)
+            assert (await process.get(PATH))["state"] == "building"
+        assert (await process.built("failed"))["code"] == "rebuild-behind"
 
 
 @asynccontextmanager

@@ -238,6 +238,13 @@ async def test_a_service_that_never_answers_is_a_504_at_the_callers_deadline(gat
     assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")
 
 
+async def test_a_replica_that_gave_no_answer_is_tried_last(gateway: Gateway):
+    gateway.replicate("one", "two")
+    gateway.replicas.does["two"] = NEVER
+    codes = [(await gateway.get("/v1/awards", telar_timeout_ms="50")).status_code for _ in "123456"]
+    assert sorted(codes) == [200] * 5 + [504]
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [("3000", "2900"), ("150", "75"), ("1", "1"), ("0", "1"), ("-5", "9900"), ("9e9", "9900")],
