@@ -128,7 +128,11 @@ class Repair:
         if not await self.store.move(place, parked["next_attempt"], until) or is_early:
             return
         if is_gap:
-            await self._ask(parked)
+            try:
+                await self._ask(parked)
+            except BusError:
+                await self.store.move(place, until, self.clock.now() + EARLY)
+                raise
         cause = f"retry/{parked['_id']}/{at.isoformat()}"
         work = Drain(self._context(cause), parked["topic"], parked["key"])
         self.writer.submit([work])

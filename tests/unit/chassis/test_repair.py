@@ -114,6 +114,21 @@ async def test_a_claim_is_of_the_moment_in_which_it_is_made(
     assert {one["attempts"] for one in store.all("parked")} == {1}
 
 
+async def test_what_could_not_be_asked_for_is_asked_for_soon(
+    reader: Running, store: Ticking, bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await park(store, bus, chain("ana", 1, 2)[1])
+
+    async def away(_: object) -> None:
+        raise BusError("away")
+
+    monkeypatch.setattr(reader.runtime.repair, "_send", away)
+    with pytest.raises(BusError):
+        await looked(reader)
+    (parked,) = store.all("parked")
+    assert parked["next_attempt"] <= reader.runtime.clock.now() + repair.EARLY
+
+
 async def test_gaps_wait_for_kafka_and_nothing_else_does(
     reader: Running, store: Ticking, bus: Asked
 ) -> None:
