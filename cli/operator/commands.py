@@ -13,6 +13,11 @@ quarantine = typer.Typer(
 adopt = typer.Typer(
     help="Decide between two histories.", no_args_is_help=True, rich_markup_mode=None
 )
+breaker = typer.Typer(
+    help="A consumer that stopped, since nearly everything fails.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 Service = Annotated[str, typer.Argument(help="As `telar status` names it.", callback=known)]
@@ -44,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(parked, name="parked")
     app.add_typer(quarantine, name="quarantine")
     app.add_typer(adopt, name="adopt")
+    app.add_typer(breaker, name="breaker")
     for command in (resend, lag, verify, rebuild, backfill):
         app.command()(command)
 
@@ -182,6 +188,16 @@ def adopt_topic(
     from cli.operator import flow, session
 
     _end(session.run(data_dir, lambda on: flow.adopt_topic(on, service, reason), as_json=as_json))
+
+
+@breaker.command("pass")
+def breaker_pass(
+    service: Service, *, reason: Reason, as_json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Park what fails, however much it is, for ten minutes: the events are at fault."""
+    from cli.operator import flow, session
+
+    _end(session.run(data_dir, lambda on: flow.let_pass(on, service, reason), as_json=as_json))
 
 
 def resend(  # noqa: PLR0913 - the options of the command

@@ -1,4 +1,4 @@
-"""`telar lag`, `telar resend`, `telar backfill`, `telar adopt topic`: what flows, and again."""
+"""`telar lag`, `resend`, `backfill`, `adopt topic`, `breaker pass`: what flows, and again."""
 
 import time
 from collections.abc import Iterator
@@ -58,3 +58,8 @@ def backfill(session: Session, service: str, event_type: str, why: str) -> int:
 def adopt_topic(session: Session, service: str, why: str) -> int:
     """Have a publisher that was restored from an old backup go on where its topic ends."""
     return session.thing(session.api.post(f"{service}/adopt-topic", {"reason": why}))
+
+
+def let_pass(session: Session, service: str, why: str) -> int:
+    """Have a consumer park what it cannot use, however much that is, for ten minutes."""
+    return session.thing(session.api.post(f"{service}/breaker/pass", {"reason": why}))

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import structlog
 
-from shared.chassis import metrics
+from shared.chassis import breaker, metrics
 from shared.chassis.breaker import BreakerOpen
 from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL
@@ -37,6 +37,9 @@ UNNOTED = 4
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 SHORTEST_BREAK, LONGEST_BREAK = 30.0, 600.0
 """Seconds until the same batch is tried again while the breaker is open."""
+
+LET_PASS_EVERY = 2.0
+"""Seconds between two looks whether an operator lets it pass."""
 
 log = structlog.get_logger("telar.consumer")
 
@@ -113,7 +116,13 @@ class Intake:
         """The breaker is open: nothing is consumed, nothing was parked, and somebody must act."""
         log.error("breaker.open", topics=self.topics, again_in=self._break)
         self._open(is_open=True)
-        await self._rest(self._break)
+        again = time.monotonic() + self._break
+        while not self._stopped.is_set() and (left := again - time.monotonic()) > 0:
+            await self._rest(min(left, LET_PASS_EVERY))
+            if (seconds := await breaker.seconds_left(self.store, self.clock)) > 0:
+                log.warning("breaker.passes", seconds=round(seconds))
+                self.writer.breaker.let_pass(seconds)
+                return
         self._break = min(self._break * 2, LONGEST_BREAK)
 
     def _open(self, *, is_open: bool) -> None:

@@ -53,6 +53,7 @@ OWN = (
     "backfills",
     "filled",
     "let_go",
+    "breaker",
 )
 
 INDEXES = (

@@ -81,7 +81,7 @@ class Writer:
         self._ahead = Ahead(store, handlers)
         self._under_way: Batch | None = None
         self._bell = asyncio.Event()
-        self._breaker = Breaker()
+        self.breaker = Breaker()
         self._sent: list[Work] = []
         self._stopping = False
 
@@ -191,7 +191,7 @@ class Writer:
         """One transaction; beside its commit the next batch is drafted."""
         batch, outcomes = draft.batch, draft.outcomes
         attempts = tried(outcomes)
-        self._breaker.judge(attempts)
+        self.breaker.judge(attempts)
         document = outbox_document(batch.published, self.clock.now())
         moved = _moved(work for work, end in outcomes.items() if not isinstance(end, Exception))
         writes = [*batch.writes(), *(_offset(place, *one) for place, one in moved.items())]
@@ -204,7 +204,7 @@ class Writer:
                 self._sent = []
         for place, (reading, offsets) in moved.items():
             reading.forget(place, offsets)
-        self._breaker.keep(attempts)
+        self.breaker.keep(attempts)
         for (counter, labels), times in Counter(batch.counted).items():
             counter.labels(*labels).inc(times)
         if document is not None:

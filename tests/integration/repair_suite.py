@@ -264,6 +264,22 @@ class RepairSuite(CoreSuite):
         no = await order(reader, "reader/parked/retry", topic=SHELF, key="k1")
         assert no.json()["code"] == "parked-unknown"
 
+    async def test_what_nobody_can_use_is_parked_once_an_operator_lets_it_pass(
+        self, reader: Running, bus: Bus
+    ) -> None:
+        mini.poison.add(13)
+        sent = [encode(event) for number in range(120) for event in chain(f"k{number}", 13)]
+        await self.send(bus, *sent)
+        await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        await self.send(bus, *map(encode, chain("well", 1, 2)))
+        assert (await order(reader, "reader/breaker/pass")).status_code == 200
+        await self.card(reader, "well", [1, 2])
+        backlog = (await reader.json("/operations/reader"))["backlog"]
+        assert backlog["failed"] == 120
+        await until(reader.runtime.faults, lambda faults: not faults)
+        (entry,) = (await reader.json("/operations/reader/audit"))["items"]
+        assert (entry["action"], entry["subject"]) == ("let-pass", "breaker")
+
     async def test_a_publisher_from_an_old_backup_does_not_serve_until_it_adopts_its_topic(
         self, keys: Path, shelf_store: Store, reader: Running, bus: Bus
     ) -> None:

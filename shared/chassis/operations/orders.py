@@ -14,6 +14,7 @@ from shared.chassis import mending
 from shared.chassis.adoption import Adopted, adopt_topic
 from shared.chassis.audit import Asked, Noted
 from shared.chassis.backfill import Backfill, Begin
+from shared.chassis.breaker import LetPass, Passing
 from shared.chassis.envelope import Envelope
 from shared.chassis.errors import Problem
 from shared.chassis.http import Commander, Intent, Reply, Router, response_of
@@ -144,6 +145,7 @@ def add(router: Router, prefix: str) -> None:
     give = _Give()
     _about_keys(router, prefix, give)
     _about_the_topic(router, prefix, give)
+    _about_the_breaker(router, prefix, give)
 
 
 class _Give:
@@ -211,6 +213,12 @@ def _about_the_topic(router: Router, prefix: str, give: _Give) -> None:
         except Refused as no:
             return await intent.answer(Noted(order, runtime.topic, no.code, no))
         return response_of(done)
+
+
+def _about_the_breaker(router: Router, prefix: str, give: _Give) -> None:
+    @router.post(f"{prefix}/breaker/pass", policy=OPERATOR)
+    async def let_events_pass(body: Because, intent: Intent) -> Reply[Passing]:
+        return await intent.answer(LetPass(give(intent, "let-pass", body)))
 
 
 async def _adopt(runtime: Runtime, order: Asked) -> Stored:

@@ -325,3 +325,9 @@ def test_a_denied_command_is_one_line_and_data(
     told = capsys.readouterr()
     assert json.loads(told.out) == {"error": "parked-unknown"}
     assert told.err.startswith("✗ parked-unknown")
+
+
+def test_what_fails_is_let_pass_with_a_reason(script: Script) -> None:
+    script.says("POST grants/breaker/pass", {"until": "2026-03-02T12:10:00Z"})
+    assert flow.let_pass(script.session(), "grants", "trade 1.9") == usage.OK
+    assert script.bodies("POST grants/breaker/pass") == [{"reason": "trade 1.9"}]
