@@ -1,19 +1,18 @@
 """A deadline whose tick fails says why in the log, each time."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shared.chassis.deadlines import Deadlines
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import Instant, Put, StoreError
+from shared.chassis.ports import Put
 from shared.model import Aggregate, Command, Context, Event, Refused
 from tests.support import mini
 from tests.support.app import running
 from tests.support.logs import Line, captured
+from tests.unit.chassis.gone import Gone
 from tests.unit.chassis.test_core import Ticking
 
 
@@ -58,24 +57,10 @@ async def test_a_tick_that_fails_is_logged_with_its_code_and_place(
     assert "about bug" not in str(bug)
 
 
-class Gone(Ticking):
-    """A store that goes away after it let so many alarms be claimed."""
-
-    lets = 2
-
-    async def move(
-        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
-    ) -> bool:
-        self.lets -= place.collection == "alarms"
-        if self.lets < 0:
-            raise StoreError("gone")
-        return await super().move(place, was, to, also)
-
-
 async def test_what_was_claimed_before_the_store_went_is_ticked_and_does_not_wait_for_its_claim(
     tmp_path: Path,
 ) -> None:
-    store = Gone()
+    store = Gone("alarms")
     async with running(mini.SHELF, tmp_path / "keys", store, MemoryBus()) as shelf:
         at = shelf.runtime.clock.now()
         for name in "abc":

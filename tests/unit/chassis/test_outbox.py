@@ -1,9 +1,8 @@
 """The outbox is read page by page, and what waits in it is measured whatever Kafka does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -13,9 +12,10 @@ from shared.chassis.clock import Clock
 from shared.chassis.ids import first_id
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryProducer
-from shared.chassis.ports import BusError, Document, Instant, Outgoing, Place, StoreError
+from shared.chassis.ports import BusError, Document, Outgoing, Place
 from tests.integration.core_suite import chain
 from tests.support.wait import until
+from tests.unit.chassis.gone import Gone
 from tests.unit.chassis.test_core import Ticking
 
 
@@ -82,20 +82,6 @@ async def test_what_waits_is_measured_although_nothing_can_be_sent_and_ever_more
     sweeping.cancel()
 
 
-class Gone(Ticking):
-    """A store that goes away after it let so many commits be claimed."""
-
-    lets = 2
-
-    async def move(
-        self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None
-    ) -> bool:
-        self.lets -= 1
-        if self.lets < 0:
-            raise StoreError("gone")
-        return await super().move(place, was, to, also)
-
-
 def due(store: MemoryStore, number: int) -> None:
     """So many commits that nobody sent in time, with an event each."""
     at = Clock(store).now() - timedelta(seconds=30)
@@ -117,7 +103,7 @@ async def test_what_could_not_be_sent_is_due_again_soon_and_not_when_its_claim_i
 async def test_what_was_claimed_before_the_store_went_is_sent_and_does_not_wait_for_its_claim() -> (
     None
 ):
-    due(store := Gone(), 3)
+    due(store := Gone("outbox"), 3)
     bus = MemoryBus()
     await bus.ensure({"telar.shelf": 1})
     publisher = outbox.Publisher(store, bus, Clock(store))
