@@ -76,8 +76,7 @@ class Pool:
             async with asyncio.timeout(seconds):
                 return await self._ask(call, seconds, asked)
         except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
-            for address in asked[-1:]:
-                self._failed(address, error, SILENT_SECONDS)
+            self._failed(asked[-1], error, SILENT_SECONDS)
             raise Problem(504, "upstream-timeout", headers={"retry-after": "1"}) from None
         except (httpx2.InvalidURL, httpx2.LocalProtocolError):  # nothing was sent
             raise Problem(400, "body-malformed") from None

@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import structlog
 
@@ -91,11 +90,6 @@ def outbox_document(published: Sequence[Envelope], at: datetime) -> Document | N
 
 Commit = tuple[str, datetime, list[Envelope]]
 """The id of a commit, its time and its events."""
-
-
-class _Claimed(NamedTuple):
-    commit: Commit
-    until: datetime
 
 
 class Publisher:
@@ -213,44 +207,40 @@ class Publisher:
         """Send once what is past its `send_after`; how many were, or 0 if not all could be sent.
 
         Also those that somebody else was quicker to claim: a full page says that more may wait.
+        Not those that the store did not answer for: who asked at once again would ask without end.
         """
         found = await self.store.before(COLLECTION, "send_after", self.clock.now(), SWEPT)
-        left = await self._unsent(await self._claimed(found))
-        for one in left:
-            place = Instant(COLLECTION, one.commit[0], "send_after")
-            with suppress(StoreError):  # then it waits for its claim to end
-                await self.store.move(place, one.until, self.clock.now() + AGAIN)
-        return 0 if left else len(found)
+        until, claimed, asked = self.clock.now() + CLAIM, list[Commit](), 0
+        with suppress(StoreError):  # what was claimed before would wait for its claim to end
+            for one in found:
+                if await self._move(one["_id"], one["send_after"], until):
+                    events = [Envelope.from_document(event) for event in one["events"]]
+                    claimed.append((one["_id"], one["at"], events))
+                asked += 1
+        left = await self._unsent(claimed)
+        with suppress(StoreError):  # the rest waits for its claim to end
+            for doc_id, _, _ in left:
+                await self._move(doc_id, until, self.clock.now() + AGAIN)
+        return 0 if left else asked
 
-    async def _unsent(self, claimed: Sequence[_Claimed]) -> Sequence[_Claimed]:
+    async def _move(self, doc_id: str, was: datetime, to: datetime) -> bool:
+        return await self.store.move(Instant(COLLECTION, doc_id, "send_after"), was, to)
+
+    async def _unsent(self, claimed: list[Commit]) -> list[Commit]:
         """Those that could not be sent: together, or each by itself if Kafka is there.
 
         What it refuses, for its size perhaps, would else hold up what it happens to be found with.
         """
-        if not claimed or await self._deliver([one.commit for one in claimed]):
-            return ()
+        if not claimed or await self._deliver(claimed):
+            return []
         try:
             await self.bus.ping()
         except BusError:
             return claimed
         until = time.monotonic() + SEND_DEADLINE
-
-        async def fails(one: _Claimed) -> bool:
-            return time.monotonic() > until or not await self._deliver([one.commit])
-
-        return [one for one in claimed if await fails(one)]
-
-    async def _claimed(self, found: Sequence[Document]) -> list[_Claimed]:
-        """Those of them that nobody else sends for a while."""
-        claimed: list[_Claimed] = []
-        with suppress(StoreError):  # what was claimed before would wait for its claim to end
-            for document in found:
-                place = Instant(COLLECTION, document["_id"], "send_after")
-                until = self.clock.now() + CLAIM
-                if await self.store.move(place, document["send_after"], until):
-                    events = [Envelope.from_document(one) for one in document["events"]]
-                    claimed.append(_Claimed((document["_id"], document["at"], events), until))
-        return claimed
+        return [
+            one for one in claimed if time.monotonic() > until or not await self._deliver([one])
+        ]
 
     async def run_sweep(self, every: float = 0.5) -> None:
         """Sweep for ever; an outage of the store or the bus is only a reason to come back."""

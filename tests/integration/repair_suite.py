@@ -228,13 +228,18 @@ class RepairSuite(CoreSuite):
         await self.card(reader, "ana", list(range(1, 9)))
         await self.why(reader)
 
-    async def test_a_release_in_which_everything_fails_parks_nothing(
-        self, reader: Running, bus: Bus
-    ) -> None:
+    async def open_the_breaker(self, reader: Running, bus: Bus) -> list[str]:
+        """Everything fails, on many keys: these."""
         mini.poison.add(13)
         keys = [f"k{number}" for number in range(120)]
         await self.send(bus, *[encode(event) for key in keys for event in chain(key, 13)])
         await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        return keys
+
+    async def test_a_release_in_which_everything_fails_parks_nothing(
+        self, reader: Running, bus: Bus
+    ) -> None:
+        keys = await self.open_the_breaker(reader, bus)
         assert await self.parked(reader) == []
         mini.poison.clear()
         for key in keys:
@@ -257,20 +262,14 @@ class RepairSuite(CoreSuite):
     async def test_commands_go_on_while_the_breaker_is_open(
         self, reader: Running, bus: Bus
     ) -> None:
-        mini.poison.add(13)
-        sent = [encode(event) for number in range(120) for event in chain(f"k{number}", 13)]
-        await self.send(bus, *sent)
-        await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        await self.open_the_breaker(reader, bus)
         no = await order(reader, "reader/parked/retry", topic=SHELF, key="k1")
         assert no.json()["code"] == "parked-unknown"
 
     async def test_what_nobody_can_use_is_parked_once_an_operator_lets_it_pass(
         self, reader: Running, bus: Bus
     ) -> None:
-        mini.poison.add(13)
-        sent = [encode(event) for number in range(120) for event in chain(f"k{number}", 13)]
-        await self.send(bus, *sent)
-        await until(reader.runtime.faults, lambda faults: "breaker" in faults)
+        await self.open_the_breaker(reader, bus)
         await self.send(bus, *map(encode, chain("well", 1, 2)))
         assert (await order(reader, "reader/breaker/pass")).status_code == 200
         await self.card(reader, "well", [1, 2])

@@ -9,11 +9,11 @@ from tests.unit.chassis.test_core import Ticking
 
 
 class Gone(Ticking):
-    """A store that goes away after it let two documents of a collection be claimed."""
+    """A store that lets so many documents of a collection be claimed, and can then only be read."""
 
-    def __init__(self, collection: str) -> None:
+    def __init__(self, collection: str, lets: int = 2) -> None:
         super().__init__()
-        self._collection, self._lets = collection, 2
+        self._collection, self._lets = collection, lets
 
     async def move(
         self, place: Instant, was: datetime, to: datetime, also: Mapping[str, Any] | None = None

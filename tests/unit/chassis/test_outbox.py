@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -107,8 +108,15 @@ async def test_what_was_claimed_before_the_store_went_is_sent_and_does_not_wait_
     bus = MemoryBus()
     await bus.ensure({"telar.shelf": 1})
     publisher = outbox.Publisher(store, bus, Clock(store))
-    assert await publisher.sweep() == 3
+    assert await publisher.sweep() == 2
     assert len(bus.records("telar.shelf")) == 2
+
+
+async def test_where_nothing_can_be_claimed_a_sweep_rests() -> None:
+    """A full disk: what is due can be read, and that is all."""
+    due(store := Gone("outbox", lets=0), outbox.SWEPT)
+    publisher = outbox.Publisher(store, MemoryBus(), Clock(store))
+    assert await publisher.sweep() < outbox.SWEPT
 
 
 class Choosy(MemoryBus):
@@ -137,15 +145,26 @@ async def test_what_kafka_refuses_holds_up_nothing_that_it_was_found_with() -> N
     assert [one["_id"] for one in left] == ["0001"]
 
 
-async def test_who_was_too_slow_to_claim_anything_goes_on_with_what_lies_behind() -> None:
+async def test_who_was_too_slow_to_claim_anything_goes_on_with_what_lies_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     due(store := Ticking(), 2 * outbox.SWEPT)
     bus = MemoryBus()
     await bus.ensure({"telar.shelf": 1})
     slow, quick = [outbox.Publisher(store, bus, Clock(store)) for _ in "12"]
-    found = await store.before("outbox", "send_after", slow.clock.now(), outbox.SWEPT)
-    assert len(await quick._claimed(found)) == outbox.SWEPT
-    assert await slow._claimed(found) == []
+    before = store.before
+
+    async def late(*which: Any) -> list[Document]:
+        found = await before(*which)
+        monkeypatch.setattr(store, "before", before)
+        assert await quick.sweep() == outbox.SWEPT
+        return found
+
+    monkeypatch.setattr(store, "before", late)
     assert await slow.sweep() == outbox.SWEPT
+    assert len(bus.records("telar.shelf")) == outbox.SWEPT
+    assert await slow.sweep() == outbox.SWEPT
+    assert len(bus.records("telar.shelf")) == 2 * outbox.SWEPT
 
 
 async def test_a_commit_that_was_claimed_again_and_again_keeps_its_age() -> None:
