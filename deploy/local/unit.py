@@ -40,6 +40,9 @@ class Patience:
 
 PATIENCE = Patience()
 
+_MOST_DOUBLINGS = 20
+"""Trouble may last for days: past some thousand deaths no number would hold what doubles."""
+
 
 class Unit:
     """Keeps one program running. One thread does all that touches the process."""
@@ -175,7 +178,8 @@ class Unit:
             self._set(State.UNREADY, "not ready")
 
     def _back_off(self, how: str, deaths: int) -> None:
-        pause = min(self._patience.backoff * 2 ** (deaths - 1), self._patience.longest_backoff)
+        doubled = 2 ** min(deaths - 1, _MOST_DOUBLINGS)
+        pause = min(self._patience.backoff * doubled, self._patience.longest_backoff)
         self._set(State.RESTARTING, f"{how}; starting again in {pause:g} s")
         until = time.monotonic() + pause
         while time.monotonic() < until and self._wanted and not self._ending:

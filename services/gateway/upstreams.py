@@ -19,6 +19,9 @@ MAX_ANSWER = 8 * 1024 * 1024
 DOWN_SECONDS, SILENT_SECONDS = 1.0, 30.0
 """A replica that refused a connection, or gave no answer in time, is tried last for so long."""
 
+PATIENT_SECONDS = 5.0
+"""A caller who waits for less says nothing of the replica that he left."""
+
 _LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
 
 _NOT_READY = re.compile(rb'"code":\s*"not-ready"')
@@ -76,7 +79,7 @@ class Pool:
             async with asyncio.timeout(seconds):
                 return await self._ask(call, seconds, asked)
         except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
-            self._failed(asked[-1], error, SILENT_SECONDS)
+            self._failed(asked[-1], error, SILENT_SECONDS if seconds >= PATIENT_SECONDS else 0.0)
             raise Problem(504, "upstream-timeout", headers={"retry-after": "1"}) from None
         except (httpx2.InvalidURL, httpx2.LocalProtocolError):  # nothing was sent
             raise Problem(400, "body-malformed") from None

@@ -15,7 +15,7 @@ from deploy.local.folders import Folders
 from deploy.local.processes import Child, Program, birth
 from deploy.local.rotation import rotate
 from deploy.local.supervisor import Supervisor
-from deploy.local.unit import State, Unit
+from deploy.local.unit import Patience, State, Unit
 
 WAITS = "import signal; signal.pause()"
 
@@ -81,6 +81,18 @@ def test_a_process_that_cannot_be_watched_is_stopped(folders: Folders) -> None:
     assert "ZeroDivisionError" in said[-1]
     assert seen[0] is not None
     assert birth(seen[0]) is None
+
+
+def test_trouble_may_last_for_days(folders: Folders) -> None:
+    said: list[str] = []
+    unit = Unit(
+        program(),
+        folders,
+        lambda unit, why: said.append(f"{unit.state}: {why}"),
+        patience=Patience(longest_backoff=0.01),
+    )
+    unit._back_off("killed", deaths=5000)
+    assert said == ["restarting: killed; starting again in 0.01 s"]
 
 
 def test_a_log_for_whose_copy_there_is_no_room_stays(

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from services.gateway import upstreams
 from services.gateway.proxy import MAX_URL
 from services.gateway.upstreams import Call, Pool
 from shared.chassis.errors import Problem
@@ -238,11 +239,15 @@ async def test_a_service_that_never_answers_is_a_504_at_the_callers_deadline(gat
     assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")
 
 
-async def test_a_replica_that_gave_no_answer_is_tried_last(gateway: Gateway):
+@pytest.mark.parametrize(("patient", "left"), [(0.05, 1), (5.0, 3)])
+async def test_a_replica_that_gave_a_patient_caller_no_answer_is_tried_last(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, patient: float, left: int
+):
+    monkeypatch.setattr(upstreams, "PATIENT_SECONDS", patient)
     gateway.replicate("one", "two")
     gateway.replicas.does["two"] = NEVER
     codes = [(await gateway.get("/v1/awards", telar_timeout_ms="50")).status_code for _ in "123456"]
-    assert sorted(codes) == [200] * 5 + [504]
+    assert sorted(codes) == [200] * (6 - left) + [504] * left
 
 
 @pytest.mark.parametrize(
