@@ -123,7 +123,12 @@ class Pool:
             content=call.body,
             extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
         )
-        response = await self._transports[address].handle_async_request(request)
+        try:
+            response = await self._transports[address].handle_async_request(request)
+        except AttributeError as error:
+            # A connection that was reset as it was made has no socket any more in uvloop, and AnyIO
+            # asks it for its peer.
+            raise httpx2.ReadError("reset at once", request=request) from error
         body = bytearray()
         try:
             async for part in response.aiter_raw():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -12,13 +13,10 @@ _BITS = 63
 
 def stored(value: Any) -> Any:
     """A copy as it would come back: lists for tuples, instants in UTC to the millisecond."""
-    kind = type(value)
-    if kind is str and value.isascii():  # most values: asked first
-        return value
-    if kind is dict or isinstance(value, Mapping):
-        return {_field(name): stored(inner) for name, inner in value.items()}
+    if isinstance(value, dict):
+        return {_field(name): _kept(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [stored(inner) for inner in value]
+        return [_kept(inner) for inner in value]
     if isinstance(value, datetime):
         whole = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return whole.replace(microsecond=whole.microsecond // 1000 * 1000)
@@ -27,11 +25,28 @@ def stored(value: Any) -> Any:
     if isinstance(value, str):
         value.encode()  # a lone surrogate cannot be stored
         return str.__str__(value)
-    if value is None or isinstance(value, bool | int | float | bytes):
+    if value is None or isinstance(value, (bool, int, float, bytes)):
         return value
+    if isinstance(value, Mapping):
+        return stored(dict(value))
     raise ValueError(f"a {type(value).__name__} cannot be stored")
 
 
+def _kept(value: Any) -> Any:
+    """`stored`; most values are kept as they are."""
+    kind = type(value)
+    is_plain = (
+        kind in _PLAIN
+        or (kind is str and value.isascii())
+        or (kind is int and value.bit_length() <= _BITS)
+    )
+    return value if is_plain else stored(value)
+
+
+_PLAIN = (type(None), bool, float, bytes)
+
+
+@lru_cache(1000)
 def _field(name: Any) -> str:
     if not isinstance(name, str) or "." in name or name.startswith("$") or "\0" in name:
         raise ValueError("a field name that is no name")

@@ -27,7 +27,7 @@ class MemoryStore:
         self.now = datetime(2026, 3, 2, 12, tzinfo=UTC)
         self.data: Data = {}
         self.writers: dict[Key, MemoryTransaction] = {}
-        self._indexes: dict[tuple[str, str], Index] = {}
+        self._indexes: dict[str, dict[str, Index]] = {}
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[MemoryTransaction]:
@@ -149,14 +149,15 @@ class MemoryStore:
     async def ensure(self, collections: Sequence[str], indexes: Sequence[Index]) -> None:
         """Note the indexes; a collection is there when it is written."""
         async with self.faults.around("ensure"):
-            self._indexes |= {(index.collection, index.name): index for index in indexes}
+            for index in indexes:
+                self._indexes.setdefault(index.collection, {})[index.name] = index
 
     async def forget(self, collections: Sequence[str]) -> None:
         """Delete whole collections."""
         async with self.faults.around("forget"):
             gone = set(collections)
             self.data = {name: rows for name, rows in self.data.items() if name not in gone}
-            self._indexes = {key: one for key, one in self._indexes.items() if key[0] not in gone}
+            self._indexes = {key: one for key, one in self._indexes.items() if key not in gone}
 
     async def time(self) -> datetime:
         """What `now` says."""
@@ -192,11 +193,7 @@ class MemoryStore:
 
     def unique_indexes(self, collection: str) -> list[Index]:
         """The unique indexes of a collection."""
-        return [
-            index
-            for (named, _), index in self._indexes.items()
-            if named == collection and index.unique
-        ]
+        return [one for one in self._indexes.get(collection, {}).values() if one.unique]
 
     async def _free(self, key: Key) -> None:
         """A single write waits until no transaction holds the document."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from shared.chassis.memory.documents import stored, unique_keys
@@ -39,7 +39,7 @@ class MemoryTransaction:
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         """What the snapshot and its own writes hold under these ids."""
-        with self._alive():
+        with Alive(self):
             async with self._store.faults.around("load"):
                 return {
                     collection: {
@@ -52,7 +52,7 @@ class MemoryTransaction:
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; the first that cannot be ends the transaction."""
-        with self._alive():
+        with Alive(self):
             async with self._store.faults.around("write"):
                 for write in sorted(writes, key=lambda one: isinstance(one, Put)):
                     self._stage(write)  # drops first: they free entries of unique indexes
@@ -61,7 +61,7 @@ class MemoryTransaction:
         """Stage these too, and show the writes to all."""
         if writes:
             await self.write(writes)
-        with self._alive():
+        with Alive(self):
             sent()
             async with self._store.faults.around("commit"):
                 self.make_visible()
@@ -80,16 +80,10 @@ class MemoryTransaction:
         self.staged = {}
         self.ended.set()
 
-    @contextmanager
-    def _alive(self) -> Iterator[None]:
-        """After any error the server has aborted it: going on would be a fault of the caller."""
+    def still(self) -> None:
+        """Raise if it has ended: going on would be a fault of the caller."""
         if not self._open:
             raise RuntimeError("this transaction has ended")
-        try:
-            yield
-        except BaseException:
-            self.end()
-            raise
 
     def visible(self, key: Key) -> Document | None:
         """What this transaction sees under a key."""
@@ -163,3 +157,24 @@ class MemoryTransaction:
             if holder is not self and named == collection and staged is not None:
                 later.append(staged)
         return later
+
+
+class Alive:
+    """Around each step of a transaction: after any error the server has aborted it."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    def __enter__(self) -> None:
+        self._transaction.still()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._transaction.end()

@@ -76,7 +76,6 @@ def _names(methods: dict[type[Any], tuple[str, ...]]) -> set[str]:
     return {name for names in methods.values() for name in names}
 
 
-NAMES = _names(METHODS) | _names(BLOCKING)
 SILENT = {"find"}
 """PyMongo's methods that ask no server."""
 
@@ -169,9 +168,12 @@ def _in(path: Path) -> Iterator[str]:
 
 
 def _of(path: Path, name: str, function: ast.AST) -> Iterator[str]:
+    asked = _names(METHODS if isinstance(function, ast.AsyncFunctionDef) else BLOCKING)
     for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and node.attr in NAMES and not _is_own(node.value):
-            yield f"{_PACKAGES[str(path)]}.{name}: {node.attr}"
+        if not isinstance(node, ast.Call) or not isinstance(method := node.func, ast.Attribute):
+            continue
+        if method.attr in asked and not _is_own(method.value):
+            yield f"{_PACKAGES[str(path)]}.{name}: {method.attr}"
 
 
 def _functions(

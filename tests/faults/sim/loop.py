@@ -134,6 +134,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         heappush(self._timers, (when, self._count, handle))
         return handle
 
+    async def sleep(self, seconds: float) -> None:
+        """`asyncio.sleep`, which asks the system each time whose loop this is."""
+        over: asyncio.Future[None] = self.create_future()
+        timer = self.call_later(seconds, resolve, over)
+        try:
+            await over
+        finally:
+            timer.cancel()
+
     def create_task(
         self, coro: Any, *, name: object = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
@@ -169,21 +178,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if handle.is_cancelled:
                 continue
             process = handle.context.get(PROCESS)
-            if process is None or (process.is_alive and not process.is_frozen):
-                self._call(handle)
-            elif process.is_alive:
-                process.kept.append(handle)
-            else:
+            if process is not None and not process.is_alive:
                 self.buried.append(handle)
-
-    def _call(self, handle: Handle) -> None:
-        try:
-            handle.context.run(handle.callback, *handle.arguments)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            message = f"Exception in callback {handle.callback}"
-            self.call_exception_handler({"message": message, "exception": error})
+                continue
+            if process is not None and process.is_frozen:
+                process.kept.append(handle)
+                continue
+            try:
+                handle.context.run(handle.callback, *handle.arguments)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                message = f"Exception in callback {handle.callback}"
+                self.call_exception_handler({"message": message, "exception": error})
 
     def _jump(self) -> None:
         timers = self._timers
@@ -193,3 +200,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now = max(self.now, timers[0][0])
         while timers and timers[0][0] <= self.now:
             self.ready.append(heappop(timers)[2])
+
+
+def resolve(waiting: asyncio.Future[None]) -> None:
+    """It is over, unless somebody was faster."""
+    if not waiting.done():
+        waiting.set_result(None)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.chassis.memory.documents import matches, order
 from shared.chassis.memory.faults import Faults
 from shared.chassis.memory.store import Data, MemoryStore
-from shared.chassis.memory.transaction import Key, MemoryTransaction
+from shared.chassis.memory.transaction import Alive, Key, MemoryTransaction
 from shared.chassis.ports import (
     Conflict,
     Document,
@@ -73,9 +72,9 @@ class SimTransaction(MemoryTransaction):
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> Loaded:
         """What the snapshot and its own writes hold under these ids."""
-        with self._alive():
+        with Alive(self):
             async with self._store.faults.around("load"):
-                self._still()
+                self.still()
                 return {
                     collection: {
                         doc_id: copied(document)
@@ -87,9 +86,9 @@ class SimTransaction(MemoryTransaction):
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Stage these; the first that cannot be ends the transaction."""
-        with self._alive():
+        with Alive(self):
             async with self._store.faults.around("write"):
-                self._still()
+                self.still()
                 try:
                     for write in sorted(writes, key=lambda one: isinstance(one, Put)):
                         self._stage(write)
@@ -99,18 +98,14 @@ class SimTransaction(MemoryTransaction):
 
     def make_visible(self) -> None:
         """Show the writes to all, durably."""
-        self._still()
+        self.still()
         super().make_visible()
 
-    @contextmanager
-    def _alive(self) -> Generator[None]:
-        self._still()
-        with super()._alive():
-            yield
-
-    def _still(self) -> None:
+    def still(self) -> None:
+        """Raise if the server or the client has ended it."""
         if self.is_aborted:
             raise Conflict("the server has aborted it")
+        super().still()
 
 
 class SimStore(MemoryStore):

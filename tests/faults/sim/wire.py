@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -58,11 +57,11 @@ class Wire:
         if dice < self.slowness:
             self.struck[SLOW] += 1
             self.world.happened("slow call")
-            await asyncio.sleep(self.world.dice.uniform(0.3, 4.0))
+            await self.world.loop.sleep(self.world.dice.uniform(0.3, 4.0))
         elif dice < 0.7:
             await TURN
         else:
-            await asyncio.sleep(dice * 0.02)
+            await self.world.loop.sleep(dice * 0.02)
 
     def note_outage(self) -> None:
         """A call found nobody."""
