@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import httpx2
 import structlog
 
+from services.gateway.connections import bear_resets
 from shared.chassis.errors import Problem, Unavailable
 
 MAX_ANSWER = 8 * 1024 * 1024
@@ -23,6 +24,8 @@ PATIENT_SECONDS = 5.0
 """A caller who waits for less says nothing of the replica that he left."""
 
 _LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
+
+_STATUSES = range(200, 600)
 
 _NOT_READY = re.compile(rb'"code":\s*"not-ready"')
 
@@ -123,12 +126,7 @@ class Pool:
             content=call.body,
             extensions={"timeout": {**patience, "read": seconds, "write": seconds}},
         )
-        try:
-            response = await self._transports[address].handle_async_request(request)
-        except AttributeError as error:
-            # A connection that was reset as it was made has no socket any more in uvloop, and AnyIO
-            # asks it for its peer.
-            raise httpx2.ReadError("reset at once", request=request) from error
+        response = await self._transports[address].handle_async_request(request)
         body = bytearray()
         try:
             async for part in response.aiter_raw():
@@ -137,6 +135,8 @@ class Pool:
                     raise Problem(502, "upstream-broken")
         finally:
             await response.aclose()
+        if response.status_code not in _STATUSES:
+            raise Problem(502, "upstream-broken")
         if response.status_code == 503 and _NOT_READY.search(body):
             raise _NotReady
         return Answer(response.status_code, response.headers.raw, bytes(body))
@@ -162,6 +162,7 @@ def _url(host: httpx2.URL, target: str) -> httpx2.URL:
 
 
 def _transport(address: str) -> httpx2.AsyncBaseTransport:
+    bear_resets()
     # Without TLS nobody asks for the certificates of this machine, and to read them takes long.
     return httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=address.startswith("https:"))
 

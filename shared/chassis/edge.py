@@ -11,6 +11,7 @@ import uuid_utils
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.chassis import logging, metrics
@@ -51,6 +52,8 @@ class Edge:
                 # of ours it would send its own, a 500. What was begun may still be committed.
                 await exchange.answer(503, "outcome-unknown")
                 raise
+            except ClientDisconnect:
+                log.info("request.left", route=exchange.route)
             except Exception:
                 log.exception("request.failed", route=exchange.route)
                 await exchange.answer(500, "internal-error")
@@ -105,7 +108,13 @@ class _Exchange:
             self.status = message["status"]
             named = (b"correlation-id", self.correlation.encode())
             message = {**message, "headers": [*message.get("headers", []), named]}
-        await self._send(message)
+        try:
+            await self._send(message)
+        except RuntimeError as error:
+            # What uvloop says of a connection that the caller has reset.
+            if "handler is closed" in str(error):
+                raise ClientDisconnect from error
+            raise
 
     async def answer(self, status: int, code: str) -> None:
         """A problem document, unless an answer has begun."""

@@ -23,6 +23,7 @@ from shared.chassis.kafka.clients import (
 from shared.chassis.kafka.consumer import KafkaConsumer
 from shared.chassis.kafka.names import bear_any
 from shared.chassis.kafka.producer import KafkaProducer
+from shared.chassis.kafka.resets import tell_resets
 from shared.chassis.patience import Aside, at_most
 from shared.chassis.ports import Consumer, Offsets, Place, Producer, Record
 
@@ -49,6 +50,7 @@ class KafkaBus:
         self._bootstrap, self._replication, self._session = bootstrap, replication, session
         self._aside = Aside()
         bear_any()
+        tell_resets()
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
 
     async def producer(self) -> Producer:

@@ -7,15 +7,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 
 from shared.chassis.patience import end
 from shared.chassis.ports import BusError, Record
 
 CONNECT, FORCE = 10.0, 0.3
 """Seconds to reach a broker, and to be let go of by force."""
-
-FAILURES = (TimeoutError, OSError, KafkaError, ConsumerStoppedError, IllegalStateError)
 
 Polled = dict[TopicPartition, list[Any]]
 
@@ -37,12 +34,20 @@ def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001  the one thing 
 
 @asynccontextmanager
 async def within(seconds: float | None, what: str) -> AsyncIterator[None]:
-    """Whatever goes wrong is a `BusError`."""
+    """Whatever goes wrong is a `BusError`: aiokafka lets more out than its own errors."""
     try:
         async with asyncio.timeout(seconds):
             yield
-    except FAILURES as error:
+    except BusError:
+        raise
+    except Exception as error:
         raise BusError(f"{what}: {type(error).__name__}") from error
+
+
+def has_metadata(client: AIOKafkaConsumer) -> bool:
+    """Whether the task lives that learns where partitions have moved; nobody would miss it."""
+    task = client._client._sync_task
+    return task is None or not task.done()
 
 
 async def stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float) -> None:

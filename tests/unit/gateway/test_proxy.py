@@ -225,6 +225,13 @@ async def test_an_answer_without_end_is_a_502(gateway: Gateway, monkeypatch: pyt
     assert (answer.status_code, answer.json()["code"]) == (502, "upstream-broken")
 
 
+@pytest.mark.parametrize("status", [199, 600, 999])
+async def test_a_status_that_is_none_is_a_502(gateway: Gateway, status: int):
+    gateway.replicas.does["one"] = said(status)
+    answer = await gateway.get("/v1/awards")
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-broken")
+
+
 async def test_a_service_that_is_slow_is_a_504(gateway: Gateway):
     gateway.replicas.does["one"] = fails(httpx2.ReadTimeout)
     answer = await gateway.post(ACCEPT, idempotency_key="key-00000001")
