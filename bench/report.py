@@ -237,13 +237,15 @@ def _ran(results: Results) -> str:
     """Of which commit each measure is, and when it ran."""
     lines = [
         "## What was run when\n",
-        "A commit with + had changes in it that were not committed yet.\n",
-        "| Measure | Commit | At (UTC) | Plan | Seconds |",
-        "| --- | --- | --- | --- | ---: |",
+        "A commit with + had changes in it that were not committed yet. *Pace*: nanoseconds of one",
+        "turn of a small loop (`bench/__main__.py`), which tells builds of one Python apart.\n",
+        "| Measure | Commit | At (UTC) | Plan | Seconds | Python | Pace |",
+        "| --- | --- | --- | --- | ---: | --- | ---: |",
     ]
     for name, one in results["measures"].items():
         at = one["at"].removesuffix("+00:00")
-        lines.append(f"| {name} | {one['commit']} | {at} | {one['plan']} | {one['seconds']:.0f} |")
+        run = f"{one['commit']} | {at} | {one['plan']} | {one['seconds']:.0f}"
+        lines.append(f"| {name} | {run} | {one.get('python', '')} | {one.get('pace_ns', '')} |")
     return "\n" + "\n".join(lines) + "\n"
 
 
