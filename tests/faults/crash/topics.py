@@ -28,12 +28,25 @@ class Topics:
         """Begin to read; the topics exist."""
         self._task = asyncio.create_task(self._read())
 
+    async def again(self, topic: str) -> None:
+        """It was made anew, and must have everything once more: read from the beginning.
+
+        Who goes on where he was reads nothing of what lies before that in the new one, if that has
+        grown so far meanwhile.
+        """
+        await self._stop()
+        self._found = {place: one for place, one in self._found.items() if place[0] != topic}
+        self.start()
+
     async def close(self) -> None:
         """Read no more, and drop them: what is left would cost whoever asks for the topics."""
+        await self._stop()
+        await self._drop()
+
+    async def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-        await self._drop()
 
     def differing(self, topic: str, key: str, events: Sequence[Any]) -> Iterable[str]:
         """What is in Kafka otherwise than in the outbox: it lacks, or nobody decided it."""
