@@ -213,7 +213,7 @@ class Lane:
             await until(lambda: database["acknowledged"].count_documents({}), within=REST)
             process.loses_its_topic()
             await cut(self._kafka, f"{self.name}.telar.{incident.service}")
-            await self._topics.again(f"telar.{incident.service}")
+            await self._topics.again()
         if incident.mode == "stop":
             await asyncio.sleep(0.2)
             process.signal(signal.SIGTERM)

@@ -120,17 +120,3 @@ def test_what_kafka_lacks_has_otherwise_or_alone_is_found(seen: Seen) -> None:
     assert "telar.shelf 2 is not in Kafka" in topics.differing("telar.shelf", KEY, other)
     topics._note(record(other[1]))
     assert any("two events with one number" in one for one in topics.differing("t", KEY, []))
-
-
-async def test_what_was_in_a_topic_must_be_there_again_when_it_was_made_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(Topics, "start", lambda _: None)
-    topics = Topics("", "lane1")
-    events = stream("telar.shelf", ("book-lent", 1))
-    for topic in ("telar.shelf", "telar.reader"):
-        topics._found[topic, KEY, 1] = digest(events[0])
-    assert list(topics.differing("telar.shelf", KEY, events)) == []
-    await topics.again("telar.shelf")
-    assert list(topics.differing("telar.shelf", KEY, events)) == ["telar.shelf 1 is not in Kafka"]
-    assert list(topics.differing("telar.reader", KEY, events)) == []
