@@ -59,9 +59,9 @@ class Supervisor:
         for unit in self.units:
             unit.stop(0.0)
         for unit in self.units:
-            if unit.pid:
+            if pid := unit.pid:  # another thread forgets it when it has ended
                 with suppress(ProcessLookupError):
-                    os.kill(unit.pid, signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
 
     def changed(self, unit: Unit, why: str) -> None:
         """What a unit calls when its state changes."""

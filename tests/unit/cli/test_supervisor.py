@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from errno import ENOSPC
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
@@ -111,3 +112,33 @@ def test_a_log_for_whose_copy_there_is_no_room_stays(
     rotate(log, largest=1)
     found = {file.name: file.read_text() for file in tmp_path.iterdir()}
     assert found == {"grants.log": "newest", "grants.log.1": "newer", "grants.log.2": "older"}
+
+
+class Ending:
+    """A unit whose process ends between two looks at it."""
+
+    def __init__(self) -> None:
+        self._pids = iter([4711])
+
+    def stop(self, deadline: float) -> None:
+        assert deadline == 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return next(self._pids, None)
+
+
+def test_what_ends_by_itself_meanwhile_keeps_nothing_from_being_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+
+    def kill(pid: int, number: int) -> None:
+        assert number == signal.SIGKILL
+        killed.append(pid)
+
+    monkeypatch.setattr("os.kill", kill)
+    supervisor = Supervisor(Folders(tmp_path), lambda _: None)
+    supervisor.units += [cast(Unit, Ending()), cast(Unit, Ending())]
+    supervisor.kill()
+    assert killed == [4711, 4711]
