@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.limits import Limits
 from services.gateway.pages import Page, Pages
-from services.gateway.proxy import Gone, Proxy, Request
+from services.gateway.proxy import Proxy, Request
 from services.gateway.table import Table, Target
 from services.gateway.upstreams import Answer
 from shared.chassis.auth import Caller, Unauthorised, Verifier
@@ -47,8 +47,6 @@ class Front:
             answer = await self._answer(scope, receive)
         except Problem as problem:
             answer = _problem(problem, scope["telar.correlation"])
-        except Gone:
-            return
         if answer is None:
             await self._app(scope, receive, send)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from services.gateway.upstreams import Answer, Call, Headers, Pool
@@ -47,10 +48,6 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~:@!$&'()*+,;=%/-]+")
 _DIGITS = re.compile(rb"[0-9]{1,6}")
 
 
-class Gone(Exception):
-    """The caller left before its request was whole."""
-
-
 class Request:
     """A caller's request, as far as it is passed on."""
 
@@ -69,14 +66,17 @@ class Request:
         self.query = f"?{asked.decode('ascii')}" if asked else ""
 
     async def read(self, seconds: float) -> bytes:
-        """The whole body; the edge refuses more than the limit, announced or as it comes in."""
+        """The whole body; the edge refuses more than the limit, announced or as it comes in.
+
+        Raises `ClientDisconnect` if the caller left before it was whole.
+        """
         body, more = bytearray(), True
         try:
             async with asyncio.timeout(seconds):
                 while more:
                     message = await self._receive()
                     if message["type"] == "http.disconnect":
-                        raise Gone
+                        raise ClientDisconnect
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
         except TimeoutError:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -122,8 +123,9 @@ class _Exchange:
             return
         body = problem_body(status, code, self.correlation)
         headers = [(b"content-type", b"application/problem+json")]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        with suppress(ClientDisconnect):
+            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body})
 
 
 def install(app: FastAPI) -> None:

@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 OF = {
     "simulation": ("sim",),
     "honesty": ("sim", "honesty"),
-    "crash-points": ("crash",),
+    "crash-points": ("crash", "driver/sites.py"),
     "driver-errors": ("crash", "driver"),
 }
 OF_SCENARIOS = ("checker", "load", "scenarios", "trial.py")

@@ -24,10 +24,11 @@ MODES: dict[str, Sequence[Mode]] = {
 }
 """When a place of this path, or this call, may be reached, the likeliest first."""
 
-RETRIES = 1
+RETRIES: dict[Harm, int] = {"death": 1, "error": 3}
 """How often a place that was not reached gets another chance: some are met by chance alone.
 
-What was not reached then is not waited for a second and a third time.
+What was not reached then is not waited for a second and a third time. Of errors none may be left
+out; of deaths, which are three times as many at twice the places, some may.
 """
 
 EARLY = 6
@@ -123,7 +124,7 @@ class Campaign:
         return chosen
 
     async def _harm_it(self, lane: Lane, place: Place, number: int) -> None:
-        if number > 1 and self._missed[place] > RETRIES and not self.hits()[place]:
+        if number > 1 and self._missed[place] > RETRIES[self._harm] and not self.hits()[place]:
             return
         known, wide = self._modes.get(place), self._missed[place] > 0
         for mode in (known,) if known and not wide else self._likely(place, wide=wide):
@@ -136,7 +137,8 @@ class Campaign:
                 self._modes[place] = mode
                 return
         self._missed[place] += 1
-        if self._missed[place] <= RETRIES and (place[1] or place[0] not in self._ways()):
+        again = self._missed[place] <= RETRIES[self._harm]
+        if again and (place[1] or place[0] not in self._ways()):
             self._todo.append((place, number))
 
     def _likely(self, place: Place, *, wide: bool) -> Sequence[Mode]:

@@ -11,7 +11,7 @@ from typing import Any
 from shared.chassis.memory.bus import MemoryBus, MemoryConsumer
 from shared.chassis.memory.faults import Faults
 from shared.chassis.ports import BusError, Offsets, Outgoing, Place, Record
-from tests.faults.sim.loop import PROCESS, resolve
+from tests.faults.sim.loop import PROCESS
 from tests.faults.sim.wire import Wire
 from tests.faults.sim.world import World
 
@@ -206,11 +206,9 @@ class SimBus(MemoryBus):
         """Return when something was written there, or after so many seconds."""
         waiting: asyncio.Future[None] = self.world.loop.create_future()
         self._waiting[waiting] = topics
-        timer = self.world.loop.call_later(patience, resolve, waiting)
         try:
-            await waiting
+            await self.world.loop.until(waiting, patience)
         finally:
-            timer.cancel()
             self._waiting.pop(waiting, None)
 
     def put_out(self, member: SimConsumer) -> None:

@@ -134,10 +134,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         heappush(self._timers, (when, self._count, handle))
         return handle
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         """`asyncio.sleep`, which asks the system each time whose loop this is."""
-        over: asyncio.Future[None] = self.create_future()
-        timer = self.call_later(seconds, resolve, over)
+        return self.until(self.create_future(), seconds)
+
+    async def until(self, over: asyncio.Future[None], seconds: float) -> None:
+        """Return when somebody says that it is over, or after so many virtual seconds."""
+        timer = self.call_later(seconds, _resolve, over)
         try:
             await over
         finally:
@@ -202,7 +205,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.ready.append(heappop(timers)[2])
 
 
-def resolve(waiting: asyncio.Future[None]) -> None:
-    """It is over, unless somebody was faster."""
+def _resolve(waiting: asyncio.Future[None]) -> None:
     if not waiting.done():
         waiting.set_result(None)

@@ -11,6 +11,9 @@ from structlog.testing import capture_logs
 from shared.chassis import edge
 from shared.chassis.ports import BusError
 
+RESET = RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed")
+"""What uvloop says of a connection that was reset."""
+
 
 def app() -> FastAPI:
     app = FastAPI()
@@ -84,13 +87,24 @@ async def test_an_answer_to_a_caller_who_has_left_is_no_fault_of_the_service(beg
         return {"type": "http.request", "body": b"ab"}
 
     async def send(message: Any) -> None:
-        if len(sent) == begun:  # so says uvloop of a connection that was reset
-            raise RuntimeError(
-                "unable to perform operation on <TCPTransport>; the handler is closed"
-            )
+        if len(sent) == begun:
+            raise RESET
         sent.append(message)
 
     with capture_logs() as logs:
         await app()(scope("POST", "/size"), receive, send)
     assert [(one["log_level"], one["event"]) for one in logs] == [("info", "request.left")]
     assert len(sent) == begun
+
+
+async def test_a_refusal_of_its_own_to_a_caller_who_has_left_ends_there() -> None:
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        raise RESET
+
+    announced = scope("POST", "/size") | {"headers": [(b"content-length", b"9999999999")]}
+    with capture_logs() as logs:
+        await app()(announced, receive, send)
+    assert logs == []
