@@ -6,7 +6,8 @@ the write path           work (the kinds of intent), fold (in memory), writer (o
 streams of events        envelope (an event as sent), streams (positions), outbox (publishing)
                          ends (what Kafka acknowledged), tail (whether it kept it)
                          heads (where streams end), adoption, ranges
-consuming                consumer, parking (keys that wait), mending (repairs), repair (asking)
+consuming                consumer, reading (how far), parking (keys that wait)
+                         mending (repairs), repair (asking)
                          letgo (of forks that were ended)
                          control (messages), handled, marks and backfill (handlers added later)
 beside the writer        deadlines, duties (claimed by one process for all)

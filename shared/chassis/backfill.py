@@ -166,7 +166,9 @@ class Backfills:
                 if not job["failed"]:  # else it stays: the next order reads it again
                     await self.handled.made_up(job["_id"], partition, stretch)
         await self._move(job, claimed, NEVER, "done")
-        log.info("backfill.done", type=job["_id"], events=job["events"], applied=job["applied"])
+        failures = len(job["failures"])
+        tell = log.warning if failures else log.info
+        tell("backfill.done", type=job["_id"], failures=failures, **_counts(job))
 
     async def _fill(
         self, job: Document, place: Place, stretch: Stretch, claimed: datetime
@@ -223,7 +225,7 @@ def _first_in(
         ranges, number = before.get(event.key, []), event.sequence
         if record.offset < stretch.start:
             before[event.key] = merged([*ranges, (number, number)])
-        elif not is_within(number, ranges):
+        elif stretch.has(record.offset) and not is_within(number, ranges):
             first.append(event)
     return first
 
@@ -251,4 +253,8 @@ def _with(failures: list[Document], key: str, sequence: int, code: str) -> list[
 
 
 def _progress(job: Document) -> Document:
-    return {name: job[name] for name in ("events", "applied", "failures")}
+    return {**_counts(job), "failures": job["failures"]}
+
+
+def _counts(job: Document) -> dict[str, int]:
+    return {name: job[name] for name in ("events", "applied")}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -22,8 +23,9 @@ from shared.chassis.errors import Malformed
 from shared.chassis.handled import Handled
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store, place_id
 from shared.chassis.queue import MOST_INTENTS
+from shared.chassis.reading import Reading
 from shared.chassis.turns import in_turns
-from shared.chassis.work import APPLIED, Arrival, Reading, caused_by
+from shared.chassis.work import APPLIED, Arrival, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context
 
@@ -136,8 +138,9 @@ class Intake:
 
     async def _step(self) -> None:
         if self._consumer is None or self._read is None:
-            self._consumer = await self.bus.consumer(self.group, self.topics, self._stored)
-            self._read = Reading()
+            self._read = read = Reading()
+            offsets = partial(self._stored, read)
+            self._consumer = await self.bus.consumer(self.group, self.topics, offsets)
         ahead, self._ahead = self._ahead, None
         records, works = await (ahead or self._next(self._consumer, self._read))
         if records:
@@ -249,7 +252,7 @@ class Intake:
         self._unnoted = 0
         raise LeftOut
 
-    async def _stored(self, places: Sequence[Place]) -> Mapping[Place, int]:
+    async def _stored(self, read: Reading, places: Sequence[Place]) -> Mapping[Place, int]:
         """Where these partitions were left; asked when they were just taken up.
 
         The start, if nothing is stored: the store may be an old backup, whatever Kafka has noted.
@@ -257,11 +260,12 @@ class Intake:
         """
         ids = {place: place_id(place) for place in places if place[0] != CONTROL}
         there = await self.store.some("offsets", list(ids.values()))
-        found = {
-            place: int(there.get(doc_id, {"next": 0})["next"]) for place, doc_id in ids.items()
-        }
-        for place, offset in found.items():
-            await self.handled.take_up(place, offset)
+        found: dict[Place, int] = {}
+        for place, doc_id in ids.items():
+            left = there.get(doc_id, {"next": 0})
+            found[place] = int(left["next"])
+            read.top[place] = int(left.get("top", 0))  # an earlier release kept none
+            await self.handled.take_up(self.bus, place, found[place], read.top[place])
         return found
 
     async def _drop(self, deadline: float) -> None:

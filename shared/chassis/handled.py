@@ -5,6 +5,10 @@ reader handles, and of each type the stretches of offsets that went by without a
 releases overlap, each partition's stretches end where the newer one took it up. A reader of the
 older release may still have a batch under way at that moment: it is missed by both.
 
+A reader that died may have written records past the one where it is read on: one before them had to
+wait. Which of these were applied is seen by the positions, before anything else is read: they went
+by without a handler, or had one, as the release before this one has it.
+
 Beside each stretch it is noted what stood at its ends, soon after these are known. In a topic that
 was made anew something else stands there: the same offsets are other events, and nobody can say
 any more which ones were missed.
@@ -14,9 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from shared.chassis import streams
 from shared.chassis.envelope import topic_of
 from shared.chassis.marks import NOTHING, mark
 from shared.chassis.ports import Bus, Conflict, Document, Place, Put, Store, place_id
+from shared.chassis.tail import events_of
 
 COLLECTION = "handled"
 
@@ -27,6 +33,23 @@ class Stretch(NamedTuple):
     start: int
     end: int
     marks: Mapping[str, str]
+    only: Sequence[int] | None = None
+    """The offsets of it that were missed; None for all."""
+
+    def has(self, offset: int) -> bool:
+        """Whether this one was missed."""
+        return self.start <= offset < self.end and (self.only is None or offset in self.only)
+
+
+class Beyond(NamedTuple):
+    """What stands past the offset where a partition is read on, as far as any of it is written."""
+
+    start: int
+    end: int
+    applied: Mapping[str, Sequence[int]]
+    """The offsets of events that were applied already, by type."""
+    waiting: Mapping[str, Sequence[int]]
+    """Those of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +61,36 @@ class Handled:
     unmarked: set[Place] = field(default_factory=set, compare=False)
     """Partitions taken up here with ends of stretches of which nothing is noted yet."""
 
-    async def take_up(self, place: Place, offset: int) -> None:
-        """This partition is read from this offset now."""
+    async def take_up(self, bus: Bus, place: Place, offset: int, top: int = 0) -> None:
+        """This partition is read from this offset now; up to `top` some of it is written."""
         mine = sorted(one for one in self.types if topic_of(one) == place[0])
+        beyond: Beyond | None = None
         while True:
             known = await self.store.get(COLLECTION, place_id(place))
             if known is not None and known["types"] == mine:
                 return self._remember(place, known)
-            changed = _changed(known or _new(place, mine), mine, offset)
+            beyond = beyond or await self._beyond(bus, place, offset, top)
+            changed = _changed(known or _new(place, mine), mine, beyond)
             try:
                 await self._write(changed, known["version"] if known else None)
             except Conflict:
                 continue  # another process took it up meanwhile
             return self._remember(place, changed)
+
+    async def _beyond(self, bus: Bus, place: Place, offset: int, top: int) -> Beyond:
+        end, applied, waiting = offset, dict[str, list[int]](), dict[str, list[int]]()
+        if top <= offset:
+            return Beyond(offset, end, applied, waiting)
+        async for records in bus.scan(place[0], {place: offset}, {place: top}):
+            events = events_of(records)
+            there = await self.store.some(streams.COLLECTION, [event.key for _, event in events])
+            for record, event in events:
+                stream = there.get(event.key) or streams.fresh(event.key)
+                is_applied = event.sequence <= streams.applied(stream, event.topic)[0]
+                found = applied if is_applied else waiting
+                found.setdefault(event.type, []).append(record.offset)
+            end = max([end, *(record.offset + 1 for record in records)])
+        return Beyond(offset, end, applied, waiting)
 
     def _remember(self, place: Place, known: Document) -> None:
         if _unmarked(known):
@@ -112,18 +152,40 @@ def _new(place: Place, types: list[str]) -> Document:
     return {"_id": place_id(place), "types": types, "missed": []}
 
 
-def _changed(known: Document, mine: list[str], offset: int) -> Document:
-    """Stretches of types that are handled again end; those of types no longer handled begin."""
-    missed = [
-        {**one, "to": offset} if one["type"] in mine and one["to"] is None else one
-        for one in known["missed"]
-    ]
-    ended = {one["type"] for one in known["missed"] if one["to"] is None}
-    new = [one for one in mine if one not in known["types"] and one not in ended]
+def _changed(known: Document, mine: list[str], at: Beyond) -> Document:
+    """Stretches of types that are handled again end; those of types no longer handled begin.
+
+    What is applied past the offset from which it is read now, the release before has applied; what
+    waits there, this one will.
+    """
+    new = [one for one in mine if one not in known["types"]]
     gone = [one for one in known["types"] if one not in mine]
-    missed += [{"type": one, "from": 0, "to": offset} for one in new if offset]
-    missed += [{"type": one, "from": offset, "to": None} for one in gone]
+    since = {one["type"]: one["from"] for one in known["missed"] if one["to"] is None}
+    missed = [_ended(one, at) if one["type"] in new else one for one in known["missed"]]
+    for one in new:
+        first = since.get(one, 0)
+        if one not in since and at.start:
+            missed.append({"type": one, "from": 0, "to": at.start})
+        applied = [offset for offset in at.applied.get(one, ()) if offset >= first]
+        missed += _among(one, max(at.start, first), at.end, applied)
+    for one in gone:
+        missed.append({"type": one, "from": at.end, "to": None})
+        missed += _among(one, at.start, at.end, at.waiting.get(one, ()))
     return {**known, "types": mine, "missed": missed}
+
+
+def _ended(one: Document, at: Beyond) -> Document:
+    """It, without what the release that handles its type again will apply by itself."""
+    if "only" in one:
+        waiting = at.waiting.get(one["type"], ())
+        return {**one, "only": [offset for offset in one["only"] if offset not in waiting]}
+    return {**one, "to": max(one["from"], at.start)} if one["to"] is None else one
+
+
+def _among(event_type: str, start: int, end: int, offsets: Sequence[int]) -> list[Document]:
+    """A stretch of which these alone were missed, if there are any."""
+    stretch: Document = {"type": event_type, "from": start, "to": end, "only": list(offsets)}
+    return [stretch] if offsets else []
 
 
 def _named(one: Document) -> tuple[str, int, int | None]:
@@ -152,7 +214,7 @@ def _stretches(known: Document | None, event_type: str) -> list[Stretch]:
     """Those of a type that have ended."""
     found = known["missed"] if known else []
     return [
-        Stretch(one["from"], one["to"], one.get("marks", {}))
+        Stretch(one["from"], one["to"], one.get("marks", {}), one.get("only"))
         for one in found
         if one["type"] == event_type and one["to"] is not None
     ]

@@ -144,7 +144,9 @@ class Issuer:
 
     def _add(self, kept: list[str]) -> str:
         key = ec.generate_private_key(ec.SECP256R1())
-        kid = f"{int(self._clock() * 1000):015d}-{token_hex(4)}"
+        # Of two the one published last has the higher millisecond, however the clock stands.
+        since = _millisecond(kept[-1]) + 1 if kept else 0
+        kid = f"{max(int(self._clock() * 1000), since):015d}-{token_hex(4)}"
         published = {old: self._public(old) for old in kept}
         self._publish(published | {kid: key.public_key()})  # first: readers know it before it signs
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -181,4 +183,8 @@ class Issuer:
 
 def published_at(kid: str) -> float:
     """The instant at which a key was published, in seconds of the epoch."""
-    return int(kid.partition("-")[0]) / 1000
+    return _millisecond(kid) / 1000
+
+
+def _millisecond(kid: str) -> int:
+    return int(kid.partition("-")[0])

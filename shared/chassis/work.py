@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
 from shared.chassis.quarantine import quarantine, quarantine_ref
+from shared.chassis.reading import Reading
 from shared.chassis.replies import Idempotency, Stored
 from shared.model import EVENT_TYPES, Context, Do, Handlers, Refused, Step
 
@@ -131,31 +132,6 @@ class CommandWork(Answered):
         run(scope, self.steps, self.context)
         reply = self.reply(scope.read(target))
         return replace(reply, position=positions.told(scope.seal(), own))
-
-
-@dataclass
-class Reading:
-    """What one consumer has read, poll after poll: what of each partition is not yet written."""
-
-    pending: dict[Place, set[int]] = field(default_factory=dict)
-    last: dict[Place, int] = field(default_factory=dict)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    """Asking for it costs as much as making a future: Python asks the kernel who it is."""
-    is_broken: bool = False
-    """One of these could not be written: what comes after it is read again, and so is it."""
-
-    def add(self, place: Place, offset: int) -> None:
-        """One more to be written."""
-        self.pending.setdefault(place, set()).add(offset)
-        self.last[place] = offset
-
-    def next_offset(self, place: Place, done: set[int]) -> int:
-        """Where to go on once `done` is written too."""
-        return min(self.pending[place] - done, default=self.last[place] + 1)
-
-    def forget(self, place: Place, written: set[int]) -> None:
-        """These are written."""
-        self.pending[place] -= written
 
 
 class Arrival(Work):

@@ -58,7 +58,8 @@ from shared.chassis.ports import (
     place_id,
 )
 from shared.chassis.queue import MOST_INTENTS, Queue
-from shared.chassis.work import Arrival, Reading, Work
+from shared.chassis.reading import Reading
+from shared.chassis.work import Arrival, Work
 from shared.model import Handlers, Refused
 
 PATIENCE = 8.0
@@ -258,6 +259,7 @@ def _moved(written: Iterable[Work]) -> dict[Place, Moved]:
 
 
 def _offset(place: Place, reading: Reading, offsets: set[int]) -> Write:
-    """Where this partition is read on once these are written."""
-    document = {"_id": place_id(place), "next": reading.next_offset(place, offsets)}
+    """Where this partition is read on once these are written, and past the last that is."""
+    at, top = reading.next_offset(place, offsets), reading.top_with(place, offsets)
+    document = {"_id": place_id(place), "next": at, "top": top}
     return Put("offsets", document, versioned=False)

@@ -192,9 +192,9 @@ class Campaign:
         return f"{self.count} happened, {vain} in vain, {to_come}, {wrong} violations"
 
     def violations(self) -> list[str]:
-        """What was wrong, with what happened before it."""
+        """What was wrong, with what happened before it, or was to."""
         return [
-            f"{incident.service} {incident.plan}: {violation}"
+            f"{incident.service} {incident}: {violation}"
             for incident in self.incidents
             for violation in incident.violations
         ]

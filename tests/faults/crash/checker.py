@@ -124,6 +124,8 @@ class Databases:
             found += [f"{name}: {unsent} commits wait to be sent"] if unsent else []
             async for one in database["backfills"].find({"state": {"$ne": "done"}}):
                 found.append(f"{name}: the backfill of {one['_id']} is {one['state']}")
+            async for one in database["backfills"].find({"failures": {"$ne": []}}):
+                found.append(f"{name}: the backfill of {one['_id']} failed: {one['failures']}")
             async for one in database["parked"].find({}):
                 found.append(f"{name}: {one['_id']} is parked ({one['reason']} {one['code']})")
             async for one in database["quarantine"].find({}):

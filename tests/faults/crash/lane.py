@@ -58,6 +58,9 @@ class Incident:
     recovery: float = 0.0
     """Seconds from the incident until everything had taken effect."""
 
+    def __str__(self) -> str:
+        return f"{self.plan}" if self.happened else f"{self.plan} (never met)"
+
 
 class Lane:
     """Runs plans one after another; between them everything is at rest and checked."""

@@ -17,9 +17,11 @@ from tests.integration.repair_suite import Lent, order
 from tests.support import mini
 from tests.support.app import Running, running
 from tests.support.wait import until
+from tests.unit.chassis.test_contention import rival
 from tests.unit.chassis.test_core import Ticking
 
 KEYS = ("ana", "eva", "zoe", "gil")
+IN_ONE_PARTITION = (("ana", 1), ("gil", 5))
 
 
 async def state(reader: Running) -> str:
@@ -226,3 +228,46 @@ async def position(service: Running) -> int:
     """How far the topic was applied, of all its keys together."""
     applied = (await service.json("/operations/reader"))["applied"]
     return int(applied.get("shelf", 0))
+
+
+async def test_what_was_applied_while_an_earlier_record_had_to_wait_is_missed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    await dies_with_ana_waiting(mini.DEAF, tmp_path, store, bus, monkeypatch)
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        await CoreSuite.card(reader, "ana", [1])
+        job = await filled(reader)
+        assert (job["events"], job["applied"]) == (1, 1)
+        await CoreSuite.card(reader, "ana", [1])
+        await CoreSuite.card(reader, "gil", [5])
+
+
+async def test_what_had_its_effect_while_an_earlier_record_had_to_wait_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bus = Ticking(), MemoryBus()
+    await dies_with_ana_waiting(mini.READER, tmp_path, store, bus, monkeypatch)
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with running(mini.DEAF, tmp_path / "keys", *lent) as deaf:
+        await until(lambda: position(deaf), lambda at: at == 2)
+    async with running(mini.READER, tmp_path / "keys", store, bus) as reader:
+        job = await filled(reader)
+        assert (job["events"], job["applied"]) == (1, 1)
+        await CoreSuite.card(reader, "ana", [1])
+        await CoreSuite.card(reader, "gil", [5])
+
+
+async def dies_with_ana_waiting(
+    service: Any, folder: Path, store: Ticking, bus: MemoryBus, patch: pytest.MonkeyPatch
+) -> None:
+    """One partition has an event of ana, then one of gil; only gil's is applied."""
+    await bus.ensure({"telar.shelf": 2, "telar.control": 1})
+    lent: tuple[Any, Any] = (Lent(store), Lent(bus))
+    async with rival(store, "streams", "ana"):
+        with patch.context() as quick:
+            quick.setattr("shared.chassis.writer.PATIENCE", 1.0)
+            async with running(service, folder / "keys", *lent) as dying:
+                await CoreSuite.send(bus, *[encode(chain(*one)[0]) for one in IN_ONE_PARTITION])
+                await until(lambda: position(dying), lambda at: at == 1)
+            await dying.runtime.intake._drop(1.0)  # the group has put it out by now

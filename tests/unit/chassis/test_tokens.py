@@ -272,6 +272,12 @@ def test_starting_again_keeps_the_key(folder: Path, verifier: Verifier):
     assert verifier.verify(again.access_token("ana", ["auditor"])).roles == {"auditor"}
 
 
+def test_keys_of_one_millisecond_keep_their_order(folder: Path):
+    issuer = Issuer(folder, Clock(time.time()))
+    made = [issuer.rotate() for _ in range(8)]
+    assert made == sorted(made)
+
+
 def test_a_new_key_is_published_at_once_and_signs_when_every_reader_has_it(folder: Path):
     clock = Clock(time.time())
     issuer = Issuer(folder, clock)
