@@ -26,6 +26,13 @@ from shared.chassis.tail import events_of
 
 COLLECTION = "handled"
 
+MOST_BEYOND = 10_000
+"""Offsets past the place where a partition is read on of which it is asked what was applied.
+
+A poll or two of a reader that died, or a second of one that reads again, are fewer. In a topic that
+was made anew all could be asked about that it was filled with, and nothing would be read meanwhile.
+"""
+
 
 class Stretch(NamedTuple):
     """From this offset to before that one; what stood before each of them, by offset."""
@@ -81,7 +88,8 @@ class Handled:
         end, applied, waiting = offset, dict[str, list[int]](), dict[str, list[int]]()
         if top <= offset:
             return Beyond(offset, end, applied, waiting)
-        async for records in bus.scan(place[0], {place: offset}, {place: top}):
+        last = min(top, offset + MOST_BEYOND)
+        async for records in bus.scan(place[0], {place: offset}, {place: last}):
             events = events_of(records)
             there = await self.store.some(streams.COLLECTION, [event.key for _, event in events])
             for record, event in events:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.chassis import consumer, deadlines, heads, parking, tail
 from shared.chassis.envelope import Envelope, encode
-from shared.chassis.ports import Bus, Put, Store
+from shared.chassis.ports import Bus, Put, Store, place_id
 from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
 from tests.support.app import Running, running
@@ -333,8 +333,9 @@ class RepairSuite(CoreSuite):
         assert {one.status_code for one in answers[:30]} == {404}
         assert answers[30].json()["code"] == "operator-rate"
 
+    @pytest.mark.parametrize("goes_back", [False, True])
     async def test_a_handler_that_was_added_later_makes_up_for_what_it_missed_once(
-        self, keys: Path, reader_store: Store, bus: Bus
+        self, keys: Path, reader_store: Store, bus: Bus, *, goes_back: bool
     ) -> None:
         events = [encode(one) for key in ("ana", "eva") for one in chain(key, 1, 2)]
         store: Any = Lent(reader_store)
@@ -347,6 +348,13 @@ class RepairSuite(CoreSuite):
             )
             none = await order(deaf, "reader/backfill", type=LENT)
             assert (none.status_code, none.json()["code"]) == (404, "backfill-type-unhandled")
+        if goes_back:  # as a reader leaves it that reads again, and dies meanwhile
+            places = [place_id(place) for place in await bus.ends(SHELF)]
+            async with reader_store.transaction() as transaction:
+                left = (await reader_store.some("offsets", places)).values()
+                again = [Put("offsets", {**one, "next": 0}, versioned=False) for one in left]
+                await transaction.write(again)
+                await transaction.commit()
         async with running(mini.READER, keys, reader_store, bus) as reader:
             await self.send(bus, encode(chain("ana", 1, 2, 3)[2]))
             await self.card(reader, "ana", [3])

@@ -1,5 +1,7 @@
 """What a release has missed, where the one before it was written past the place it is read on."""
 
+import pytest
+
 from shared.chassis import streams
 from shared.chassis.envelope import encode
 from shared.chassis.handled import Handled
@@ -85,6 +87,17 @@ async def test_a_topic_that_ends_before_what_was_written_is_read_to_its_end() ->
     await group.taken_up(at=0, top=0)
     group.applied("noa")
     assert await group.taken_up(LENT, at=2, top=70) == [(0, 2, [0, 1]), (2, 5, [3])]
+
+
+async def test_a_topic_that_was_made_anew_is_not_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.chassis.handled.MOST_BEYOND", 2)
+    group = await started()
+    await group.taken_up(LENT, at=0, top=0)
+    group.applied("gil", "pia")
+    assert await group.taken_up(at=1, top=5) == [(1, 3, [2])]
+    assert await group.taken_up(LENT, at=5, top=5) == [(3, 5, [3, 4]), (1, 3, [2])]
 
 
 async def test_a_release_that_handles_the_same_reads_nothing_and_changes_nothing() -> None:
