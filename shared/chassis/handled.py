@@ -40,7 +40,7 @@ class Stretch(NamedTuple):
     start: int
     end: int
     marks: Mapping[str, str]
-    only: Sequence[int] | None = None
+    only: frozenset[int] | None = None
     """The offsets of it that were missed; None for all."""
 
     def has(self, offset: int) -> bool:
@@ -68,7 +68,7 @@ class Handled:
     unmarked: set[Place] = field(default_factory=set, compare=False)
     """Partitions taken up here with ends of stretches of which nothing is noted yet."""
 
-    async def take_up(self, bus: Bus, place: Place, offset: int, top: int = 0) -> None:
+    async def take_up(self, bus: Bus, place: Place, offset: int, top: int) -> None:
         """This partition is read from this offset now; up to `top` some of it is written."""
         mine = sorted(one for one in self.types if topic_of(one) == place[0])
         beyond: Beyond | None = None
@@ -185,8 +185,8 @@ def _changed(known: Document, mine: list[str], at: Beyond) -> Document:
 def _ended(one: Document, at: Beyond) -> Document:
     """It, without what the release that handles its type again will apply by itself."""
     if "only" in one:
-        waiting = at.waiting.get(one["type"], ())
-        return {**one, "only": [offset for offset in one["only"] if offset not in waiting]}
+        missed = set(one["only"]).difference(at.waiting.get(one["type"], ()))
+        return {**one, "only": sorted(missed)}
     return {**one, "to": max(one["from"], at.start)} if one["to"] is None else one
 
 
@@ -222,7 +222,11 @@ def _stretches(known: Document | None, event_type: str) -> list[Stretch]:
     """Those of a type that have ended."""
     found = known["missed"] if known else []
     return [
-        Stretch(one["from"], one["to"], one.get("marks", {}), one.get("only"))
+        Stretch(one["from"], one["to"], one.get("marks", {}), _only(one))
         for one in found
         if one["type"] == event_type and one["to"] is not None
     ]
+
+
+def _only(one: Document) -> frozenset[int] | None:
+    return frozenset(one["only"]) if "only" in one else None
