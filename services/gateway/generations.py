@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.gateway.keeping import Taken, carry, change
 from services.gateway.rebuild import BUILD, BUILDS, Builder
 from shared.chassis.audit import COLLECTION as AUDIT
+from shared.chassis.audit import LAST, ORDERS
 from shared.chassis.letgo import COLLECTION as LET_GO
 from shared.chassis.ports import BusError, Document, Store, StoreError
 from shared.chassis.runtime import OWN, Runtime
@@ -26,9 +27,12 @@ LEAVE = 5.0
 """Seconds for which a runtime that was left finishes what it was asked."""
 
 GRACE = timedelta(seconds=60)
-"""After it every replica has followed, and the generation that was left is dropped."""
+"""After it the generation that was left is dropped."""
 
-STARTING, _MOMENT = 60.0, 0.05
+STARTING = timedelta(seconds=20)
+"""For which the next generation may take to start, before another try."""
+
+_MOMENT = 0.05
 
 log = structlog.get_logger("telar.gateway")
 
@@ -84,7 +88,9 @@ class Generations:
     async def _look(self) -> None:
         pointer = await self._pointer()
         if pointer["generation"] != self._live:
-            await self._follow(pointer["generation"])
+            if self._live >= 0 and self._is_going(pointer):
+                self._app.state.has_views = False
+            await self._follow(pointer)
         await self._clear_away(pointer)
         await self._builder.look()
 
@@ -93,15 +99,27 @@ class Generations:
             await self._base.ensure([COLLECTION], [])
         return await self._base.get(COLLECTION, POINTER) or _FIRST
 
-    async def _follow(self, generation: int) -> None:
+    def _is_going(self, pointer: Document) -> bool:
+        """Whether what is live here may be dropped before this process has followed."""
+        soon = self.runtime.clock.now() + STARTING
+        drops = {one["generation"]: one["drop_at"] for one in pointer["left"]}
+        return self._live not in drops or drops[self._live] <= soon
+
+    async def _follow(self, pointer: Document) -> None:
+        generation = pointer["generation"]
         if self._live < 0 and generation == 0:
             self._live = 0
             await self.runtime.start()
         else:
             runtime = self.make(generation)
-            await runtime.start()
-            if self._live >= 0:
-                await _started(runtime)
+            try:
+                await runtime.start()
+                if self._live >= 0:
+                    await _started(runtime)
+                await self._end_orders(pointer, runtime.store)
+            except BaseException:
+                self._let_go(runtime, 0.0)
+                raise
             self._adopt(runtime, generation)
         self._app.state.has_views = True
 
@@ -109,7 +127,10 @@ class Generations:
         left, self._app.state.runtime = self.runtime, runtime
         self._live = generation
         log.info("generation.live", generation=generation)
-        task = asyncio.create_task(_leave(left))
+        self._let_go(left, LEAVE if left.started else 0.0)
+
+    def _let_go(self, runtime: Runtime, after: float) -> None:
+        task = asyncio.create_task(_stop(runtime, after))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
@@ -124,7 +145,7 @@ class Generations:
 
     async def swap(self, runtime: Runtime, generation: int) -> None:
         """From now on this is the live one. Raises `Taken` when another is already."""
-        left, left_store = self._live, self.runtime.store
+        left = self._live
         until = self.runtime.clock.now() + GRACE
 
         def point(pointer: Document | None) -> Document:
@@ -134,12 +155,25 @@ class Generations:
             leaving = [*found["left"], {"generation": left, "drop_at": until}]
             return {**found, "generation": generation, "left": leaving}
 
-        await change(self._base, COLLECTION, POINTER, point)
-        await _carry_over(left_store, runtime.store)
+        await self._end_orders(await change(self._base, COLLECTION, POINTER, point), runtime.store)
         self._adopt(runtime, generation)
 
+    async def _end_orders(self, pointer: Document, live: Store) -> None:
+        """What was left takes no more of them, and what it answered is known in the live one.
+
+        Every replica sees to it before it takes orders there: so a repeat is one, wherever it goes.
+        """
+        for left in reversed(pointer["left"]):  # of builds, the last one is kept
+            store = self._make(left["generation"]).store
+            try:
+                with suppress(Taken):
+                    await change(store, ORDERS, LAST, _over)
+                await _carry_over(store, live)
+            finally:
+                await store.close()
+
     async def _clear_away(self, pointer: Document) -> None:
-        """Drop the generations that were left, once every replica has followed."""
+        """Drop the generations that were left, once every replica has followed or shows nothing."""
         now = self.runtime.clock.now()
         for left in pointer["left"]:
             if left["drop_at"] <= now:
@@ -148,6 +182,7 @@ class Generations:
     async def _drop_left(self, generation: int) -> None:
         store = self._make(generation).store
         try:
+            # Once more: a replica of an older release ends no orders.
             await _carry_over(store, self.runtime.store)
             await self.drop(store)
         finally:
@@ -186,19 +221,21 @@ async def _carry_over(left: Store, live: Store) -> None:
             await change(live, BUILDS, BUILD, end)
 
 
+def _over(orders: Document | None) -> Document | None:
+    return None if orders and orders["over"] else {"over": True}
+
+
 async def _started(runtime: Runtime) -> None:
-    """Return when it runs; it is stopped when that takes too long."""
-    for _ in range(int(STARTING / _MOMENT)):
+    """Return when it runs. Raises `StoreError` when that takes too long."""
+    for _ in range(int(STARTING.total_seconds() / _MOMENT)):
         if runtime.started:
             return
         await asyncio.sleep(_MOMENT)
-    await runtime.stop()
     raise StoreError("the new generation does not start")
 
 
-async def _leave(runtime: Runtime) -> None:
+async def _stop(runtime: Runtime, after: float) -> None:
     try:
-        if runtime.started:
-            await asyncio.sleep(LEAVE)
+        await asyncio.sleep(after)
     finally:
         await runtime.stop()

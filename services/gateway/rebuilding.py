@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Literal
 
 from services.gateway.rebuild import BUILD, BUILDS, GOING_ON, ordered
-from shared.chassis.audit import Asked
+from shared.chassis.audit import Asked, Order
 from shared.chassis.batch import Ref
 from shared.chassis.fold import Scope
 from shared.chassis.http import Intent, Query, Reply, Router
 from shared.chassis.operations.orders import OPERATOR, Because, Rate
 from shared.chassis.operations.shown import READERS
 from shared.chassis.replies import Stored
-from shared.chassis.work import Answered
 from shared.model import Frozen, Refused, Unknown
 
 router = Router(tags=["operations"])
@@ -54,16 +53,16 @@ class Build(Frozen):
     differences: list[Difference]
 
 
-class OrderBuild(Answered):
+class OrderBuild(Order):
     """Somebody wants the views made anew: noted with the audit, taken up within a second."""
 
     def __init__(self, asked: Asked, mode: str) -> None:
-        super().__init__(asked.context, asked.idempotency)
-        self.asked, self.mode = asked, mode
+        super().__init__(asked)
+        self.mode = mode
 
     def wanted(self) -> Sequence[Ref]:
-        """The last build, and the place of the audit's entry."""
-        return [*super().wanted(), _REF, self.asked.ref]
+        """The last build."""
+        return [*super().wanted(), _REF]
 
     def act(self, scope: Scope) -> Stored:
         """One at a time."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.chassis import replies
 from shared.chassis.batch import Ref
+from shared.chassis.errors import Unavailable
 from shared.chassis.fold import Scope
 from shared.chassis.ports import Conflict, Document, Put, Store
 from shared.chassis.replies import Idempotency, Stored
@@ -14,6 +15,8 @@ from shared.chassis.work import Answered
 from shared.model import Context, Frozen, Refused
 
 COLLECTION = "audit"
+ORDERS, LAST = "orders", "last"
+_LAST = Ref(ORDERS, LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,36 @@ class Entry(Frozen):
     outcome: str
 
 
-class Noted(Answered):
+class Order(Answered):
+    """What an operator wants done, until the store takes no more orders.
+
+    Each changes one document, so each comes before or after the one that ends them: what was
+    answered before it can be copied whole, and nothing is answered after it.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked.context, asked.idempotency)
+        self.asked = asked
+
+    def wanted(self) -> Sequence[Ref]:
+        """The place of the audit's entry, and whether orders are taken."""
+        return [*super().wanted(), self.asked.ref, _LAST]
+
+    def keep(self, scope: Scope, reply: Stored) -> Stored:
+        """Raises `Unavailable` when no more orders are taken; a repeat has its answer still."""
+        last = scope.read(_LAST)
+        if last is not None and last["over"]:
+            raise Unavailable("not-ready")
+        scope.put(_LAST, {"_id": LAST, "over": False})
+        return super().keep(scope, reply)
+
+
+class Noted(Order):
     """An order that was carried out already, or refused: its entry and its reply."""
 
     def __init__(self, asked: Asked, subject: str, outcome: str, done: Frozen | Refused) -> None:
-        super().__init__(asked.context, asked.idempotency)
-        self.asked, self.subject, self.outcome, self.done = asked, subject, outcome, done
-
-    def wanted(self) -> Sequence[Ref]:
-        """The place of the entry too."""
-        return [*super().wanted(), self.asked.ref]
+        super().__init__(asked)
+        self.subject, self.outcome, self.done = subject, outcome, done
 
     def act(self, scope: Scope) -> Stored:
         """Enter it and answer; a refusal is only answered."""

@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from shared.chassis import filled, streams
-from shared.chassis.audit import Asked
+from shared.chassis.audit import Asked, Order
 from shared.chassis.batch import Ref
 from shared.chassis.clock import NEVER, Clock
 from shared.chassis.envelope import Envelope, topic_of
@@ -38,7 +38,7 @@ from shared.chassis.ports import (
 from shared.chassis.ranges import Range, is_within, merged
 from shared.chassis.replies import Stored
 from shared.chassis.tail import events_of
-from shared.chassis.work import Answered, Application, Work, caused_by
+from shared.chassis.work import Application, Work, caused_by
 from shared.chassis.writer import Writer
 from shared.model import Context, Frozen, Refused, Unknown
 
@@ -98,17 +98,17 @@ class Fill(Work):
         return True
 
 
-class Begin(Answered):
+class Begin(Order):
     """An operator orders a backfill, audited with the reason."""
 
     def __init__(self, asked: Asked, event_type: str, handled: Handled) -> None:
-        super().__init__(asked.context, asked.idempotency)
-        self.asked, self.type, self.handled = asked, event_type, handled
+        super().__init__(asked)
+        self.type, self.handled = event_type, handled
         self._job = Ref(COLLECTION, event_type)
 
     def wanted(self) -> Sequence[Ref]:
-        """The job that may run already, and the place of the audit's entry."""
-        return [*super().wanted(), self._job, self.asked.ref]
+        """The job that may run already."""
+        return [*super().wanted(), self._job]
 
     def act(self, scope: Scope) -> Stored:
         """Let a process take it."""

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.chassis.audit import Asked
+from shared.chassis.audit import Asked, Order
 from shared.chassis.batch import Ref
 from shared.chassis.clock import Clock
 from shared.chassis.fold import Scope
 from shared.chassis.ports import Store, StoreError
 from shared.chassis.replies import Stored
-from shared.chassis.work import APPLIED, FAILED, Answered, Arrival, Work
+from shared.chassis.work import APPLIED, FAILED, Arrival, Work
 from shared.model import Frozen
 
 COLLECTION, PASS = "breaker", "pass"
@@ -73,16 +73,16 @@ class Passing(Frozen):
     until: datetime
 
 
-class LetPass(Answered):
+class LetPass(Order):
     """An operator lets events pass that this release cannot use, audited with the reason."""
 
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked.context, asked.idempotency)
-        self.asked, self._pass = asked, Ref(COLLECTION, PASS)
+        super().__init__(asked)
+        self._pass = Ref(COLLECTION, PASS)
 
     def wanted(self) -> Sequence[Ref]:
-        """What was ordered before, and the place of the audit's entry."""
-        return [*super().wanted(), self._pass, self.asked.ref]
+        """What was ordered before."""
+        return [*super().wanted(), self._pass]
 
     def act(self, scope: Scope) -> Stored:
         """Every process finds it there once its breaker is open."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.chassis import letgo, parking, streams
-from shared.chassis.audit import Asked
+from shared.chassis.audit import Asked, Order
 from shared.chassis.batch import Ref
 from shared.chassis.control import Head
 from shared.chassis.envelope import Envelope
 from shared.chassis.fold import Scope, stream_at, stream_ref
 from shared.chassis.ports import Document
 from shared.chassis.replies import Stored
-from shared.chassis.work import Answered, Application, Work, caused_by
+from shared.chassis.work import Application, Work, caused_by
 from shared.model import Context, Frozen, Refused, Unknown
 
 
@@ -132,25 +132,27 @@ class Mended(Frozen):
     code: str
 
 
-Order = Callable[[Waiting], None]
+Decision = Callable[[Waiting], None]
 
 
-class Mend(Answered):
+class Mend(Order):
     """An operator's decision about one parked key, audited with its reason."""
 
-    def __init__(self, asked: Asked, topic: str, key: str, order: Order, numbers: str = "") -> None:
-        super().__init__(asked.context, asked.idempotency)
-        self.asked, self.topic, self.key, self.order = asked, topic, key, order
+    def __init__(
+        self, asked: Asked, topic: str, key: str, decision: Decision, numbers: str = ""
+    ) -> None:
+        super().__init__(asked)
+        self.topic, self.key, self.decision = topic, key, decision
         self.subject = f"{topic}/{key}/{numbers}" if numbers else f"{topic}/{key}"
 
     def wanted(self) -> Sequence[Ref]:
-        """The positions of the key, what is held, and the place of the audit's entry."""
-        return [*super().wanted(), *refs(self.topic, self.key), self.asked.ref]
+        """The positions of the key, and what is held."""
+        return [*super().wanted(), *refs(self.topic, self.key)]
 
     def act(self, scope: Scope) -> Stored:
         """Do as was said, and tell what became of the key."""
         here = Waiting(scope, self.topic, self.key, self.context.at)
-        self.order(here)
+        self.decision(here)
         left = here.parked
         ended = left["reason"] if left else "released"
         done = Mended(
@@ -175,7 +177,7 @@ def retry(here: Waiting) -> None:
         parking.keep(here.scope, left | {"next_attempt": here.at})
 
 
-def skip(first: int, last: int) -> Order:
+def skip(first: int, last: int) -> Decision:
     """Give up the next event of a key, or all from it to `last`: they never have an effect here.
 
     The hash of the last one is taken, so it or the one after it must be held.
@@ -215,7 +217,7 @@ def keep_ours(here: Waiting) -> None:
     _unfork(here, parked, ours)
 
 
-def take_theirs(sequence: int | None, previous: str | None) -> Order:
+def take_theirs(sequence: int | None, previous: str | None) -> Decision:
     """From this number on the other branch holds: its event `sequence` follows `previous`."""
 
     def order(here: Waiting) -> None:

@@ -49,6 +49,7 @@ OWN = (
     "duties",
     "acknowledged",
     "audit",
+    "orders",
     "handled",
     "backfills",
     "filled",

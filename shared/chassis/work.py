@@ -74,7 +74,7 @@ class Answered(Work):
         """Answer from the stored reply, or act and store what that answers."""
         if (earlier := self.idempotency.earlier(scope)) is not None:
             return earlier
-        return self._store(scope, self.act(scope))
+        return self.keep(scope, self.act(scope))
 
     @abstractmethod
     def act(self, scope: Scope) -> Stored:
@@ -84,9 +84,10 @@ class Answered(Work):
         """A refusal is an answer and is stored; anything else is the caller's 500."""
         if not isinstance(error, Refused):
             raise error
-        return self._store(scope, Stored.refusal(error, self.context.correlation))
+        return self.keep(scope, Stored.refusal(error, self.context.correlation))
 
-    def _store(self, scope: Scope, reply: Stored) -> Stored:
+    def keep(self, scope: Scope, reply: Stored) -> Stored:
+        """Store it, for a repeat."""
         scope.put(self.idempotency.ref, self.idempotency.document(reply, self.context.at))
         return reply
 

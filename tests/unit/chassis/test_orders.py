@@ -1,17 +1,19 @@
 """An operator's order has one answer, a refusal too: its key brings the same bytes again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from shared.chassis.audit import LAST, ORDERS
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus, MemoryStore
+from shared.chassis.memory.transaction import MemoryTransaction
 from shared.chassis.operations import orders
-from shared.chassis.ports import Place, Record
+from shared.chassis.ports import Place, Record, Write
 from tests.integration.core_suite import CoreSuite, chain
 from tests.integration.repair_suite import Lent
 from tests.support import mini
@@ -20,6 +22,7 @@ from tests.support.wait import until
 from tests.unit.chassis.test_core import Ticking
 
 KEY = "order-00001"
+OVER = {(ORDERS, LAST): {"_id": LAST, "version": 1, "over": True}}
 WHY: dict[str, Any] = {"reason": "as a test"}
 
 
@@ -173,3 +176,26 @@ async def test_a_topic_is_adopted_with_all_its_keys(
         await until(shelf.runtime.faults, lambda faults: faults == ["restored"])
         adopted = await shelf.post("/operations/shelf/adopt-topic", WHY, KEY)
         assert adopted.json() == {"keys": 2, "events": 7}
+
+
+class TooLate(MemoryTransaction):
+    """When an order is about to be written, somebody ends orders."""
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        if any(one.collection == ORDERS for one in writes):
+            self._store.apply(OVER)
+        await super().write(writes)
+
+
+async def test_an_order_that_is_written_after_their_end_is_refused_and_changes_nothing(
+    tmp_path: Path, store: MemoryStore, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(mini.SHELF, tmp_path, store, bus) as shelf:
+        early = await shelf.post("/operations/shelf/breaker/pass", WHY, KEY)
+        store.apply({(ORDERS, LAST): None})
+        monkeypatch.setattr(type(store), "transactions", TooLate)
+        late = await shelf.post("/operations/shelf/breaker/pass", WHY, "order-00002")
+        assert (late.status_code, late.json()["code"]) == (503, "not-ready")
+        assert len(store.all("audit")) == len(store.all("requests")) == 1
+        again = await shelf.post("/operations/shelf/breaker/pass", WHY, KEY)
+        assert again.content == early.content, "a repeat has its answer still"

@@ -16,6 +16,7 @@ from services.gateway.settings import Settings
 from services.gateway.store import counters
 from shared.chassis.envelope import encode, encode_value, envelope, short
 from shared.chassis.ports import Bus, Store
+from shared.chassis.service import Connect
 from shared.chassis.streams import fresh, number
 from shared.chassis.tokens import Issuer
 from shared.events import enrollment, grants
@@ -38,8 +39,10 @@ class Process:
     async def get(self, path: str) -> Any:
         return (await self.http.get(path)).json()
 
-    async def order(self, body: Any, key: str = "order-0001") -> httpx2.Response:
-        return await self.http.post(PATH, json=body, headers={"idempotency-key": key})
+    async def order(
+        self, body: Any, key: str = "order-0001", *, path: str = PATH
+    ) -> httpx2.Response:
+        return await self.http.post(path, json=body, headers={"idempotency-key": key})
 
     async def built(self, *states: str, within: float = 20.0) -> dict[str, Any]:
         return await until(
@@ -72,13 +75,22 @@ class Place:
     def connect(self, generation: int) -> tuple[Store, Bus]:
         return self.stores.setdefault(generation, SharedStore()), self.bus
 
+    def held(self, bus: Bus) -> Connect:
+        """A network of a replica, on which generations after the first find this bus."""
+
+        def connect(generation: int) -> tuple[Store, Bus]:
+            store, usual = self.connect(generation)
+            return store, bus if generation else usual
+
+        return connect
+
     @asynccontextmanager
-    async def process(self) -> AsyncIterator[Process]:
+    async def process(self, connect: Connect | None = None) -> AsyncIterator[Process]:
         issuer = Issuer(self.folder / "keys")
         issuer.ensure()
         keys = self.folder / "keys"
         settings = Settings(jwks=keys / "jwks.json", issuer=keys, partitions=2)
-        app = SERVICE.app(settings, connect=self.connect)
+        app = SERVICE.app(settings, connect=connect or self.connect)
         headers = {"authorization": f"Bearer {issuer.access_token('op-1', ['operator'])}"}
         transport = httpx2.ASGITransport(app=app)
         async with (
