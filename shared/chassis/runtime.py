@@ -202,12 +202,14 @@ class Runtime:
         async def guarded() -> None:
             try:
                 await loop
+            except asyncio.CancelledError:
+                if task.cancelling():
+                    raise
+                _died(name)  # not the loop was cancelled, but what it waited for
             except Exception:
-                # A loop that ends by itself is a bug: better a new process than half a one.
-                log.exception("loop.died", loop=name)
-                os.kill(os.getpid(), signal.SIGTERM)
+                _died(name)
 
-        self._tasks[name] = asyncio.create_task(guarded(), name=name)
+        self._tasks[name] = task = asyncio.create_task(guarded(), name=name)
 
     async def faults(self) -> list[str]:
         """Why this service is not ready; empty when it is."""
@@ -255,6 +257,12 @@ class Runtime:
             await asyncio.wait([task], timeout=patience)
         task.cancel()
         await asyncio.wait([task], timeout=0.5)
+
+
+def _died(loop: str) -> None:
+    """A loop that ends by itself is a bug: better a new process than half a one."""
+    log.exception("loop.died", loop=loop)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def foreign_types(name: str, handlers: Handlers) -> frozenset[str]:

@@ -136,12 +136,12 @@ class KafkaBus:
         async with self._reader(topic) as (client, places):
             async with within(READ, "scan"):
                 left = await client.end_offsets(places)
-            for place, end in left.items():
-                plain = place.topic, place.partition
-                left[place] = end if ends is None else min(end, ends.get(plain, 0))
-                start = max((starts or {}).get(plain, 0), 0)
-                # Nothing is fetched of a partition that nobody asks for.
-                client.seek(place, start if start < left[place] else end)
+                for place, end in left.items():
+                    plain = place.topic, place.partition
+                    left[place] = end if ends is None else min(end, ends.get(plain, 0))
+                    start = max((starts or {}).get(plain, 0), 0)
+                    # Nothing is fetched of a partition that nobody asks for.
+                    client.seek(place, start if start < left[place] else end)
             got_on = time.monotonic()
             # No deadline stands over the `yield`: it would strike whoever reads.
             while left:
