@@ -13,7 +13,10 @@ from services.gateway.domain.history import HISTORY
 from services.gateway.domain.people import PEOPLE, Counts, add
 from services.gateway.domain.timeline import TIMELINE
 from services.gateway.store import counters
+from shared.chassis import parking
+from shared.chassis.envelope import GENESIS
 from shared.chassis.ports import Document, Store
+from shared.chassis.streams import fresh
 
 PAUSE = 0.2
 TRIES = 15
@@ -50,12 +53,13 @@ class Comparison:
         """What came of it."""
         return {
             "compared": self.compared,
-            "differences": self.differences[:SHOWN],
-            "unsettled": self.unsettled[:SHOWN],
+            "differences": self.differences,
+            "unsettled": self.unsettled,
         }
 
     def _differs(self, collection: str, doc_id: str, live: Any, new: Any) -> None:
-        self.differences.append({"collection": collection, "id": doc_id, "what": _what(live, new)})
+        one = {"collection": collection, "id": doc_id, "what": _what(live, new)}
+        _keep(self.differences, one)
 
     async def _side_by_side(
         self, collection: str
@@ -134,7 +138,13 @@ class Comparison:
                 return
             await self._alive()
             await asyncio.sleep(PAUSE)
-        self.unsettled.append(name)
+        _keep(self.unsettled, name)
+
+
+def _keep(first: list[Any], one: Any) -> None:
+    """The first of them: a release that shows each fact otherwise makes all differ."""
+    if len(first) < SHOWN:
+        first.append(one)
 
 
 async def _sums(store: Store) -> tuple[Any, dict[str, Any]]:
@@ -152,12 +162,13 @@ async def _sums(store: Store) -> tuple[Any, dict[str, Any]]:
 
 
 class Late(NamedTuple):
-    """A key of which the live generation has applied more."""
+    """A key that is not yet here what it is in the live generation, and in what."""
 
     key: str
     topic: str
     applied: int
     wanted: int
+    why: str = ""
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -166,28 +177,55 @@ class Late(NamedTuple):
 
     def shown(self) -> Difference:
         """As the build names it."""
-        what = f"{self.topic} at {self.applied} of {self.wanted}"
+        what = f"{self.topic} at {self.applied} of {self.wanted}{self.why}"
         return {"collection": _STREAMS, "id": self.key, "what": what}
 
 
-async def behind(live: Store, new: Store, most: int = AT_MOST) -> list[Late]:
-    """Keys of which the live generation has applied more, the first of them by id."""
+async def behind(live: Store, new: Store, alive: Alive, most: int = AT_MOST) -> list[Late]:
+    """Keys that would not be after a swap what they are now, the first of them by id.
+
+    The live generation has applied more of them, or another branch of a fork; or they wait in the
+    new one alone, for an order that was given to the live one.
+    """
     found: list[Late] = []
     after: tuple[str, str] | None = None
     while page := await live.page(_STREAMS, {}, sort="_id", after=after, limit=_PAGE):
         after = page[-1]["_id"], page[-1]["_id"]
         there = await new.some(_STREAMS, [one["_id"] for one in page])
+        await alive()
+        waiting: dict[str, Late] = {}
         for stream in page:
-            found += _late(stream, there.get(stream["_id"]))
+            found += _late(stream, there.get(stream["_id"]) or fresh(stream["_id"]), waiting)
+        found += await _alone(live, new, waiting) if waiting else []
         if len(found) >= most:
             break
     return found[:most]
 
 
-def _late(live: Document, new: Document | None) -> list[Late]:
-    there = new["in"] if new else {}
-    places = ((topic, there.get(topic, (0,))[0], at[0]) for topic, at in live["in"].items())
-    return [Late(live["_id"], *place) for place in places if place[1] < place[2]]
+def _late(live: Document, new: Document, waiting: dict[str, Late]) -> list[Late]:
+    """Where it is not the same; what is, but waits in the new one, goes to `waiting`."""
+    found = []
+    for topic, (wanted, digest) in live["in"].items():
+        applied, there = new["in"].get(topic, (0, GENESIS))
+        late = Late(live["_id"], topic, applied, wanted)
+        if applied < wanted:
+            found.append(late)
+        elif applied == wanted and there != digest:
+            found.append(late._replace(why=", another branch"))
+        elif applied == wanted and topic in new["parked"]:
+            waiting[parking.parked_ref(topic, late.key).id] = late._replace(why=", waiting")
+    return found
+
+
+async def _alone(live: Store, new: Store, waiting: Mapping[str, Late]) -> list[Late]:
+    """Those that wait in the new one alone, or for somebody's decision there alone."""
+    here, there = [await one.some(parking.COLLECTION, list(waiting)) for one in (live, new)]
+
+    def alike(parked: str) -> bool:
+        forked = there[parked]["reason"] == "fork"
+        return parked in here and (not forked or here[parked]["reason"] == "fork")
+
+    return [late for parked, late in waiting.items() if parked in there and not alike(parked)]
 
 
 async def _walk(store: Store, collection: str) -> AsyncIterator[Document]:

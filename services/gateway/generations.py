@@ -6,7 +6,8 @@ replica looks at it about once a second and follows; what it leaves is dropped a
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -16,8 +17,10 @@ from services.gateway.keeping import Taken, carry, change
 from services.gateway.rebuild import BUILD, BUILDS, Builder
 from shared.chassis.audit import COLLECTION as AUDIT
 from shared.chassis.audit import LAST, ORDERS
+from shared.chassis.breaker import COLLECTION as BREAKER
 from shared.chassis.letgo import COLLECTION as LET_GO
 from shared.chassis.ports import BusError, Document, Store, StoreError
+from shared.chassis.replies import COLLECTION as REQUESTS
 from shared.chassis.runtime import OWN, Runtime
 from shared.chassis.service import Make
 
@@ -89,9 +92,10 @@ class Generations:
         pointer = await self._pointer()
         if pointer["generation"] != self._live:
             if self._live >= 0 and self._is_going(pointer):
-                self._app.state.has_views = False
+                await self._stand_back()
             await self._follow(pointer)
-        await self._clear_away(pointer)
+        if self.runtime.started:  # before it knows what time it is
+            await self._clear_away(pointer)
         await self._builder.look()
 
     async def _pointer(self) -> Document:
@@ -104,6 +108,12 @@ class Generations:
         soon = self.runtime.clock.now() + STARTING
         drops = {one["generation"]: one["drop_at"] for one in pointer["left"]}
         return self._live not in drops or drops[self._live] <= soon
+
+    async def _stand_back(self) -> None:
+        """Show nothing, and take every fact for the first of its key no more."""
+        self._app.state.has_views = False
+        if not self.runtime.stopping:
+            await self.runtime.stop()
 
     async def _follow(self, pointer: Document) -> None:
         generation = pointer["generation"]
@@ -150,7 +160,7 @@ class Generations:
 
         def point(pointer: Document | None) -> Document:
             found = pointer or _FIRST
-            if found["generation"] != left:
+            if found["generation"] != left or generation <= found.get("gone", 0):
                 raise Taken
             leaving = [*found["left"], {"generation": left, "drop_at": until}]
             return {**found, "generation": generation, "left": leaving}
@@ -164,13 +174,16 @@ class Generations:
         Every replica sees to it before it takes orders there: so a repeat is one, wherever it goes.
         """
         for left in reversed(pointer["left"]):  # of builds, the last one is kept
-            store = self._make(left["generation"]).store
-            try:
-                with suppress(Taken):
-                    await change(store, ORDERS, LAST, _over)
-                await _carry_over(store, live)
-            finally:
-                await store.close()
+            async with self._store(left["generation"]) as store:
+                await _take_over(store, live, left["generation"])
+
+    @asynccontextmanager
+    async def _store(self, generation: int) -> AsyncIterator[Store]:
+        store = self._make(generation).store
+        try:
+            yield store
+        finally:
+            await store.close()
 
     async def _clear_away(self, pointer: Document) -> None:
         """Drop the generations that were left, once every replica has followed or shows nothing."""
@@ -180,13 +193,9 @@ class Generations:
                 await self._drop_left(left["generation"])
 
     async def _drop_left(self, generation: int) -> None:
-        store = self._make(generation).store
-        try:
-            # Once more: a replica of an older release ends no orders.
-            await _carry_over(store, self.runtime.store)
-            await self.drop(store)
-        finally:
-            await store.close()
+        async with self._store(generation) as store:
+            await _take_over(store, self.runtime.store, generation)
+            await self._forget(store)
 
         def cleared(found: Document | None) -> Document | None:
             left = found["left"] if found else []
@@ -197,8 +206,23 @@ class Generations:
             await change(self._base, COLLECTION, POINTER, cleared)
         log.info("generation.dropped", generation=generation)
 
-    async def drop(self, store: Store) -> None:
-        """Everything of a generation; the pointer stays where it is."""
+    async def drop(self, generation: int) -> None:
+        """Delete all of one that will never be live. Raises `Taken` when it is.
+
+        Who built it may stand still, and wake after another has given it up.
+        """
+
+        def end(pointer: Document | None) -> Document:
+            found = pointer or _FIRST
+            if found["generation"] == generation:
+                raise Taken
+            return {**found, "gone": max(generation, found.get("gone", 0))}
+
+        await change(self._base, COLLECTION, POINTER, end)
+        async with self._store(generation) as store:
+            await self._forget(store)
+
+    async def _forget(self, store: Store) -> None:
         names = [aggregate.name for aggregate in self.runtime.aggregates]
         await store.forget([*OWN, BUILDS, *names])
 
@@ -206,9 +230,20 @@ class Generations:
 _FIRST: Document = {"generation": 0, "highest": 0, "left": []}
 
 
+async def _take_over(left: Store, live: Store, generation: int) -> None:
+    """End the orders of what was left, and carry over what they came to; once."""
+    with suppress(Taken):
+        await change(left, ORDERS, LAST, _over)
+    known = f"of-{generation}"
+    if await live.get(ORDERS, known) is None:
+        await _carry_over(left, live)
+        with suppress(Taken):
+            await change(live, ORDERS, known, lambda found: None if found else {})
+
+
 async def _carry_over(left: Store, live: Store) -> None:
-    """What operators did and let go, and their answers, stay known; the build is over."""
-    for collection in (AUDIT, LET_GO, "requests"):
+    """What operators did, let go and let pass, and their answers, stay known; the build is over."""
+    for collection in (AUDIT, LET_GO, BREAKER, REQUESTS):
         await carry(left, live, collection)
     built = await left.get(BUILDS, BUILD)
     if built is not None:

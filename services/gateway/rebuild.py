@@ -30,6 +30,9 @@ GOING_ON = ("building", "comparing", "ending")
 SILENT = timedelta(seconds=10)
 """Without a sign of life for so long, another replica takes over."""
 
+BEAT = 2.0
+"""Seconds after which a sign of life is due."""
+
 GLANCE, MOST_REST = 0.5, 3.0
 """Seconds between two looks: more where a look is much work."""
 
@@ -62,8 +65,8 @@ class Host(Protocol):
         """From now on this is the live one. Raises `Taken`."""
         ...
 
-    async def drop(self, store: Store) -> None:
-        """Delete everything of a generation."""
+    async def drop(self, generation: int) -> None:
+        """Delete all of one that will never be live. Raises `Taken` when it is."""
         ...
 
 
@@ -79,7 +82,7 @@ class Builder:
     """Works on the build of this gateway, if this process is the one that does."""
 
     def __init__(self, host: Host) -> None:
-        self._host, self._me = host, uuid4().hex
+        self._host, self._me, self._beaten = host, uuid4().hex, 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
@@ -108,7 +111,7 @@ class Builder:
 
     async def _note(self, changes: Document, claim: Document | None = None) -> Document:
         """A sign of life, with what changed. Raises `Taken` when the build is not ours any more."""
-        beat = self._host.runtime.clock.now()
+        beat, self._beaten = self._host.runtime.clock.now(), monotonic()
 
         def turn(found: Document | None) -> Document:
             if found is None or found["state"] not in GOING_ON:
@@ -152,11 +155,7 @@ class Builder:
                 return True
             build = await self._note({"state": "ending", **outcome})
             await runtime.stop()
-        store = self._host.make(build["generation"]).store
-        try:
-            await self._host.drop(store)
-        finally:
-            await store.close()
+        await self._host.drop(build["generation"])
         await self._note({"state": build["result"]})
         log.info("build.ends", generation=build["generation"], result=build["result"])
         return False
@@ -177,11 +176,12 @@ class Builder:
         return {"result": "compared", **comparison.outcome()}
 
     async def _alive(self) -> None:
-        await self._note({})
+        if monotonic() > self._beaten + BEAT:
+            await self._note({})
 
     async def _catch_up(self, runtime: Runtime, live: Runtime) -> None:
-        """Return when no position is below one of the live generation."""
-        most, moved_at, watch = -1, monotonic(), Watch(live.store, runtime, STUCK)
+        """Return when every key is what it is in the live generation."""
+        most, moved_at, watch = -1, monotonic(), Watch(live.store, runtime, self._alive, STUCK)
         while True:
             begun = monotonic()
             late, events = await self._look_back(runtime, live)
@@ -190,15 +190,18 @@ class Builder:
             if events > most:
                 most, moved_at = events, begun
             if runtime.intake.is_open:
-                raise Failed("breaker-open", await behind(live.store, runtime.store))
+                raise Failed("breaker-open", await self._behind(runtime, live))
             try:
                 if stuck := await watch.stuck():
                     raise await _kept(runtime.store, stuck)
             except BusError:
                 moved_at = monotonic()  # while Kafka is away everything stands still
             if monotonic() - moved_at > STUCK:
-                raise await _kept(runtime.store, await behind(live.store, runtime.store))
+                raise await _kept(runtime.store, await self._behind(runtime, live))
             await asyncio.sleep(min(MOST_REST, max(GLANCE, 2 * (monotonic() - begun))))
+
+    async def _behind(self, runtime: Runtime, live: Runtime) -> list[Late]:
+        return await behind(live.store, runtime.store, self._alive)
 
     async def _look_back(self, runtime: Runtime, live: Runtime) -> tuple[bool, int]:
         """Whether it is behind, and how many events it has applied.
@@ -210,7 +213,7 @@ class Builder:
         await self._note({"events": events, "behind": missing})
         if missing or not runtime.started:
             return True, events
-        if await behind(live.store, runtime.store):
+        if await self._behind(runtime, live):
             return True, events
         for _ in range(50):
             missing, events = await _missing(live.store, runtime.store)

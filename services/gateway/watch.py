@@ -8,7 +8,7 @@ event that does not come, or has one that cannot be applied.
 from collections.abc import Mapping
 from time import monotonic
 
-from services.gateway.compare import Late, behind
+from services.gateway.compare import Alive, Late, behind
 from shared.chassis.control import CONTROL
 from shared.chassis.ports import Place, Store, place_id
 from shared.chassis.runtime import Runtime
@@ -20,8 +20,8 @@ _MOST = 5000
 class Watch:
     """Looks at every key once in so many seconds, whatever moves meanwhile."""
 
-    def __init__(self, live: Store, new: Runtime, seconds: float) -> None:
-        self._live, self._new, self._seconds = live, new, seconds
+    def __init__(self, live: Store, new: Runtime, alive: Alive, seconds: float) -> None:
+        self._live, self._new, self._alive, self._seconds = live, new, alive, seconds
         self._due = 0.0
         self._late: set[tuple[str, str, int]] = set()
         self._read: dict[Place, int] = {}
@@ -34,7 +34,7 @@ class Watch:
         read = await self._offsets()
         late: list[Late] = []
         if not self._reads_on(read):
-            late = await behind(self._live, self._new.store, _MOST)
+            late = await behind(self._live, self._new.store, self._alive, _MOST)
         found = [one for one in late if one.place in self._late]
         self._late, self._due = set(), monotonic() + self._seconds
         self._ends = await self._all_ends()  # while Kafka is away everything stands still

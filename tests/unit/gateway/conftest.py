@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway import compare, generations, rebuild
+from services.gateway import compare, generations, rebuild, rebuilding
+from shared.chassis.operations.orders import Rate
 from tests.unit.gateway.behind import Gateway, fresh
 from tests.unit.gateway.replicas import Place
 
@@ -22,4 +23,5 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(generations, "GRACE", timedelta(seconds=0.3))
     monkeypatch.setattr(rebuild, "GLANCE", 0.01)
     monkeypatch.setattr(compare, "PAUSE", 0.01)
+    monkeypatch.setattr(rebuilding, "_rate", Rate())
     return Place(tmp_path)

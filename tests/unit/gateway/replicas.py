@@ -86,6 +86,14 @@ class Place:
 
     @asynccontextmanager
     async def process(self, connect: Connect | None = None) -> AsyncIterator[Process]:
+        """A replica that is ready."""
+        async with self.starting(connect) as process:
+            await ready(process.app)
+            yield process
+
+    @asynccontextmanager
+    async def starting(self, connect: Connect | None = None) -> AsyncIterator[Process]:
+        """A replica, as soon as it is called."""
         issuer = Issuer(self.folder / "keys")
         issuer.ensure()
         keys = self.folder / "keys"
@@ -99,9 +107,7 @@ class Place:
                 transport=transport, base_url="http://gateway", headers=headers
             ) as http,
         ):
-            process = Process(app, http)
-            await ready(app)
-            yield process
+            yield Process(app, http)
 
     async def publish(self, *events: Event) -> None:
         """What the services would have sent."""

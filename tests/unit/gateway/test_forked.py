@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from services.gateway import rebuild
+from services.gateway.rebuild import Builder
 from shared.chassis.envelope import Envelope, encode, encode_value, envelope
+from shared.chassis.runtime import Runtime
 from shared.chassis.streams import fresh, number
 from tests.support.spec import NOON, context
 from tests.support.wait import until
@@ -92,3 +94,48 @@ async def test_a_build_that_a_fork_keeps_from_its_end_says_so(place: Place) -> N
         assert seen["differences"] == [
             {"collection": "streams", "id": "ana", "what": "grants at 1 of 2"}
         ]
+
+
+async def test_a_build_that_applies_the_branch_that_was_given_up_is_none(place: Place) -> None:
+    """As many events are not the same events."""
+    async with place.process() as process:
+        await send(place, foreign())
+        await place.publish(registered("ana"))
+        await counted(process, 1)
+        await place.publish(paid("ana"))
+        await adopt(process, branch="arrived", sequence=1)
+        await process.order(SWAP)
+        seen = await process.built("swapped", "failed")
+        assert (seen["state"], seen["code"]) == ("failed", "rebuild-forked")
+        assert seen["differences"] == [
+            {"collection": "streams", "id": "ana", "what": "grants at 1 of 1, another branch"}
+        ]
+
+
+async def test_a_fork_that_was_ended_during_a_build_is_not_there_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caught_up = Builder._catch_up
+
+    async def after_the_order(builder: Builder, new: Runtime, live: Runtime) -> None:
+        async def forked() -> list[str]:
+            return [one["reason"] for one in place.stores[1].all("parked")]
+
+        await until(forked, lambda seen: seen == ["fork"])
+        await adopt(process, branch="kept")
+        await caught_up(builder, new, live)
+
+    async with place.process() as process:
+        await place.women("ana")
+        await counted(process, 1)
+        await send(place, foreign())
+        await until(lambda: parked(process), lambda seen: seen == ["fork"])
+        with monkeypatch.context() as during:
+            during.setattr(Builder, "_catch_up", after_the_order)
+            await process.order(SWAP)
+            seen = await process.built("swapped", "failed")
+        assert (seen["state"], seen["code"]) == ("failed", "rebuild-forked")
+        assert [one["what"] for one in seen["differences"]] == ["grants at 1 of 1, waiting"]
+        await process.order(SWAP, key="order-0002")
+        await process.built("swapped")
+        assert await parked(process) == []

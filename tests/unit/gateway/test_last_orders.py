@@ -145,6 +145,7 @@ async def test_who_cannot_follow_shows_nothing_once_its_views_may_be_dropped(
     await until(dropped, bool)
     seen = await pair.two.http.get("/v1/indicators/states")
     assert (seen.status_code, seen.json()["code"]) == (503, "not-ready")
+    assert pair.two.app.state.runtime.stopping, "or every fact would be a gap to it"
     await pair.comes_back(place)
     await ready(pair.two.app)
     assert (await pair.two.http.get("/v1/indicators/states")).status_code == 200

@@ -63,6 +63,26 @@ async def test_what_was_left_is_dropped_and_the_audit_goes_along(place: Place) -
         await counted(process, 1)
 
 
+async def test_what_was_let_go_and_let_pass_goes_along_once(place: Place) -> None:
+    """An operator who takes it back in the new generation has the last word."""
+    async with place.process() as process:
+        note = {("let_go", "digest"): {"_id": "digest", "version": 1}}
+        place.stores[0].apply(note)
+        why = {"reason": "a bad release"}
+        await process.order(why, "pass-0001", path="/v1/operations/gateway/breaker/pass")
+        await process.order(SWAP)
+        await process.built("swapped")
+        assert place.stores[1].all("let_go")
+        assert place.stores[1].all("breaker")
+        place.stores[1].apply(dict.fromkeys(note))
+
+        async def left() -> bool:
+            return bool(place.stores[0].all("let_go"))
+
+        await until(left, lambda seen: not seen)
+        assert not place.stores[1].all("let_go")
+
+
 async def test_views_can_be_made_anew_again_before_what_was_left_is_dropped(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

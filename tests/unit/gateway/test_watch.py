@@ -12,6 +12,10 @@ from shared.chassis.ports import BusError, Document, Outgoing
 TOPIC = "telar.trade"
 
 
+async def alive() -> None:
+    """Nobody else looks."""
+
+
 class Build:
     """A live generation and a new one, as far as a watch looks at them."""
 
@@ -20,7 +24,7 @@ class Build:
         runtime: Any = SimpleNamespace(
             store=self.new, bus=self.bus, intake=SimpleNamespace(topics=[TOPIC, "telar.control"])
         )
-        self.watch = Watch(self.live, runtime, 0.0)
+        self.watch = Watch(self.live, runtime, alive, 0.0)
 
     def at(self, key: str, live: int, new: int) -> None:
         """How many events of a key each has applied."""
@@ -100,6 +104,6 @@ async def test_while_kafka_is_away_everything_stands_still_and_nothing_is_stuck(
 
 
 async def test_it_looks_once_in_so_many_seconds(build: Build) -> None:
-    watch = Watch(build.live, build.watch._new, 60.0)
+    watch = Watch(build.live, build.watch._new, alive, 60.0)
     build.at("fair", 3, 1)
     assert await watch.stuck() == await watch.stuck() == []
