@@ -264,7 +264,8 @@ class Intake:
         for place, doc_id in ids.items():
             left = there.get(doc_id, {"next": 0})
             found[place] = int(left["next"])
-            read.top[place] = int(left.get("top", 0))  # an earlier release kept none
+            top = int(left.get("top", 0))  # an earlier release kept none
+            read.top[place] = max(read.top.get(place, 0), top)  # what is written meanwhile counts
             await self.handled.take_up(self.bus, place, found[place], read.top[place])
         return found
 

@@ -157,17 +157,22 @@ def without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> 
     """What goes on, in parts, when some of a group cannot; those are answered."""
     if isinstance(error, UniqueViolated):
         parts = isolate(group, error)
-        if not parts:
-            _refuse(group, error)
-        return parts
+        return parts or _refused(group, error)
     fail_all((work for work in group if isinstance(work, Arrival)), error)
     return [[work for work in group if not isinstance(work, Arrival)]]
 
 
-def _refuse(group: list[Work], violated: UniqueViolated) -> None:
+def _refused(group: list[Work], violated: UniqueViolated) -> list[list[Work]]:
+    """Whoever waits is told; an event has failed in its handler, and goes on so."""
+    failed = []
     for work in group:
         code = refusal_code(work, violated)
-        fail(work, Refused(code) if code else violated)
+        error = Refused(code) if code else violated
+        if _fails(work, error):
+            failed.append(work)
+        else:
+            fail(work, error)
+    return [failed]
 
 
 def sorted_out(group: Group, error: Exception) -> list[Group]:

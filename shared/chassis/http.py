@@ -196,7 +196,10 @@ class Commander:
             async with asyncio.timeout(_patience(self._request.headers)):
                 return await asyncio.shield(work.future)  # a caller that leaves cancels nothing
         except TimeoutError:
-            raise Unavailable("outcome-unknown") from None
+            self._runtime.writer.recall(work)
+            if not work.future.done():
+                raise Unavailable("outcome-unknown") from None
+            return await work.future
 
 
 def response_of(stored: Stored) -> Any:

@@ -37,7 +37,7 @@ APPLIED = Counter("telar_applied_total", "Events applied", ["type"])
 EFFECT_SECONDS = ManyAtOnce(
     "telar_effect_seconds", "Decided in one service until committed in this one", buckets=_FAST
 )
-EVENTS_UNKNOWN = Counter("telar_events_unknown_total", "Events of types unknown here", ["type"])
+EVENTS_UNKNOWN = Counter("telar_events_unknown_total", "Events of types unknown here", ["topic"])
 REFUSED_EVENTS = Counter("telar_refused_events_total", "Foreseen refusals of events", ["code"])
 HANDLER_FAILURES = Counter("telar_handler_failures_total", "Failed handlers", ["type", "code"])
 QUARANTINED = Counter("telar_quarantined_total", "Records without a place", ["topic", "code"])

@@ -38,6 +38,14 @@ class Queue:
         self._commands = deque(work for work in self._commands if work not in gone)
         self._arrivals = deque(work for work in self._arrivals if work not in gone)
 
+    def recall(self, command: Work) -> bool:
+        """Let it wait no more; whether it still did."""
+        try:
+            self._commands.remove(command)
+        except ValueError:
+            return False
+        return True
+
     def take(self) -> list[Work]:
         """The next batch. Of each kind that waits there is a quarter."""
         quarter = max(self.most // 4, 1)

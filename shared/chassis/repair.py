@@ -12,7 +12,7 @@ import structlog
 from shared.chassis import metrics, parking, streams
 from shared.chassis.clock import Clock
 from shared.chassis.control import Ask, Heads, Message, outgoing
-from shared.chassis.errors import Problem
+from shared.chassis.errors import Problem, Unavailable
 from shared.chassis.mending import Drain, Hear
 from shared.chassis.ports import (
     Bus,
@@ -149,9 +149,18 @@ class Repair:
             number, message = self._heard[0]
             if not await self._progress.reached(f"heard/{number}", message.topic):
                 return
-            if self._heard and self._heard[0][0] == number:
-                self._heard.popleft()
-            await self._compare(message)
+            try:
+                await self._compare(message)
+            except (StoreError, BusError, Unavailable):
+                raise  # it is compared once they are back
+            except Exception:
+                self._forget(number)
+                raise
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        if self._heard and self._heard[0][0] == number:
+            self._heard.popleft()
 
     async def _compare(self, message: Heads) -> None:
         there = await self.store.some(streams.COLLECTION, [head.key for head in message.heads])

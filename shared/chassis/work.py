@@ -241,17 +241,19 @@ class Application:
         """Fold the steps and move the position, or raise and change nothing."""
         self.act(scope)
         known = self.arrived.type in EVENT_TYPES
-        counter = metrics.APPLIED if known else metrics.EVENTS_UNKNOWN
-        scope.count(counter, self.arrived.type[:80])
+        if known:
+            scope.count(metrics.APPLIED, self.arrived.type)
+        else:  # not by its type: anybody may write any there
+            scope.count(metrics.EVENTS_UNKNOWN, self.arrived.topic)
         ref = stream_ref(self.arrived.key)
         scope.put(ref, streams.advance(stream_at(scope, ref), self.arrived))
 
     def act(self, scope: Scope) -> None:
         """Fold the steps; a refusal that was foreseen is counted and changes nothing."""
-        if isinstance(self.steps, Exception):
-            raise self.steps
         attempt = scope.attempt()
         try:
+            if isinstance(self.steps, Exception):
+                raise self.steps
             run(attempt, self.steps, self.context)
         except Refused as refusal:
             if self.handler is None or refusal.code not in self.handler.may_refuse:

@@ -96,6 +96,11 @@ class Writer:
         """Forget those of these that still wait."""
         self._queue.remove(works)
 
+    def recall(self, command: Work) -> None:
+        """Its caller waits no more. If it still waits here it is never written, and ends so."""
+        if self._queue.recall(command):
+            fail(command, Unavailable("not-ready"))
+
     async def run(self) -> None:
         """Commit batch after batch until `stop`, and then what still waits."""
         while True:

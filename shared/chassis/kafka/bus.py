@@ -16,6 +16,7 @@ from shared.chassis.kafka.clients import (
     FORCE,
     Polled,
     expect,
+    forget,
     records,
     stop,
     within,
@@ -168,6 +169,7 @@ class KafkaBus:
                 yield client
         finally:
             await at_most(FORCE, client.close())
+            forget()
 
     @asynccontextmanager
     async def _reader(self, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, _Places]]:
@@ -186,6 +188,7 @@ class KafkaBus:
             yield client, sorted(client.assignment())
         finally:
             await stop(client, 1.0)
+            forget()
 
 
 def _before(found: Polled, ends: Mapping[TopicPartition, int]) -> list[Record]:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.chassis import parking, repair
-from shared.chassis.control import CONTROL, Ask, read
+from shared.chassis.control import CONTROL, Ask, Head, Heads, read
 from shared.chassis.envelope import Envelope, encode
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import BusError, Instant, Place
+from shared.chassis.ports import BusError, Instant, Place, StoreUnavailable
 from shared.chassis.repair import Progress, Repair
 from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
@@ -168,3 +168,19 @@ async def test_what_nobody_asks_about_any_more_is_forgotten(
     monkeypatch.setattr(repair, "FORGET", 0.0)
     assert not await progress.reached("eva", SHELF)
     assert [*progress._wanted] == ["eva"]
+
+
+async def test_a_head_that_could_not_be_compared_is_compared_later(
+    reader: Running, store: Ticking
+) -> None:
+    repairing, (event,) = reader.runtime.repair, chain("ana", 1)
+    head = Head(key="ana", sequence=event.sequence, digest=event.digest)
+    at = reader.runtime.clock.now()
+    repairing.hear(Heads(at=at, topic=SHELF, heads=(head,)))
+    await until(lambda: repairing._progress.reached("heard/1", SHELF))
+    store.faults.fail_next("some", StoreUnavailable)
+    with pytest.raises(StoreUnavailable):
+        await repairing.listen()
+    await repairing.listen()
+    assert [one["key"] for one in store.all("parked")] == ["ana"]
+    assert not repairing._heard
