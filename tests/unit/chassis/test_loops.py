@@ -23,7 +23,11 @@ Signals = list[tuple[int, int]]
 def signals(monkeypatch: pytest.MonkeyPatch) -> Signals:
     """What this process is sent."""
     sent: Signals = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+
+    def kill(pid: int, number: int) -> None:
+        sent.append((pid, number))
+
+    monkeypatch.setattr(os, "kill", kill)
     return sent
 
 
