@@ -53,16 +53,15 @@ class Progress:
         self._bus, self._group = bus, group
         self._wanted: OrderedDict[str, tuple[float, dict[Place, int]]] = OrderedDict()
 
-    async def reached(self, name: str, topic: str) -> bool:
-        """Until then what is missing may yet come by itself."""
-        return self.is_enough(name, await self.of(topic))
-
     async def of(self, topic: str) -> Read:
         """How far it is read now: asked once for all who want to know."""
         return await self._bus.progress(self._group, topic)
 
     def is_enough(self, name: str, now: Read) -> bool:
-        """Whether that is as far as the topic went when this name first asked."""
+        """Whether that is as far as the topic went when this name first asked.
+
+        Until then what is missing may yet come by itself.
+        """
         at = time.monotonic()
         while self._wanted and next(iter(self._wanted.values()))[0] < at - FORGET:
             self._wanted.popitem(last=False)  # who asked was released meanwhile
@@ -145,9 +144,11 @@ class Repair:
 
     async def listen(self) -> None:
         """Compare the heads that were heard with our positions, once we have read as far."""
-        while self._heard:
-            number, message = self._heard[0]
-            if not await self._progress.reached(f"heard/{number}", message.topic):
+        read: dict[str, Read] = {}
+        for number, message in list(self._heard):
+            if message.topic not in read:  # once for all that were heard before
+                read[message.topic] = await self._progress.of(message.topic)
+            if not self._progress.is_enough(f"heard/{number}", read[message.topic]):
                 return
             try:
                 await self._compare(message)
