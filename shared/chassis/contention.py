@@ -135,8 +135,8 @@ def closure(group: list[Work], contended: set[Ref]) -> list[Work]:
 
 def isolate(group: list[Work], violated: UniqueViolated) -> list[list[Work]]:
     """Run alone whoever touched the document that an index refused; nothing when it is alone."""
-    touched = [work for work in group if _named(work, violated)]
-    if len(group) == 1 or not touched:
+    touched = [work for work in group if _named(work, violated)] or group
+    if len(group) == 1:
         return []
     rest = [work for work in group if work not in touched]
     return [part for part in [rest, *[[work] for work in touched]] if part]
@@ -157,22 +157,19 @@ def without_culprits(group: list[Work], error: BreakerOpen | UniqueViolated) -> 
     """What goes on, in parts, when some of a group cannot; those are answered."""
     if isinstance(error, UniqueViolated):
         parts = isolate(group, error)
-        return parts or _refused(group, error)
+        return parts or _refused(group[0], error)
     fail_all((work for work in group if isinstance(work, Arrival)), error)
     return [[work for work in group if not isinstance(work, Arrival)]]
 
 
-def _refused(group: list[Work], violated: UniqueViolated) -> list[list[Work]]:
+def _refused(work: Work, violated: UniqueViolated) -> list[list[Work]]:
     """Whoever waits is told; an event has failed in its handler, and goes on so."""
-    failed = []
-    for work in group:
-        code = refusal_code(work, violated)
-        error = Refused(code) if code else violated
-        if _fails(work, error):
-            failed.append(work)
-        else:
-            fail(work, error)
-    return [failed]
+    code = refusal_code(work, violated)
+    error = Refused(code) if code else violated
+    if _fails(work, error):
+        return [[work]]
+    fail(work, error)
+    return []
 
 
 def sorted_out(group: Group, error: Exception) -> list[Group]:

@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 
 from shared.chassis import streams
+from shared.chassis.contention import without_culprits
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus
-from shared.chassis.ports import Index
+from shared.chassis.mending import Drain
+from shared.chassis.ports import Index, UniqueViolated
 from shared.chassis.service import Service
-from shared.model import Aggregate, Command, Do, Event, Frozen, Handlers, Step
+from shared.chassis.work import Work
+from shared.model import Aggregate, Command, Context, Do, Event, Frozen, Handlers, Step
 from shared.types import Count, Id
 from tests.integration.core_suite import CoreSuite, chain
 from tests.support import mini
 from tests.support.app import running
+from tests.support.spec import NOON
 from tests.support.wait import until
 from tests.unit.chassis.test_core import Ticking
 
@@ -86,3 +90,13 @@ async def test_it_parks_its_key_or_is_counted_and_others_go_on(
         bea_sits = [("bea", 2)] if foreseen else []
         await until(sat, lambda seen: seen == [("ana", 1), *bea_sits, ("eva", 3)])
         assert len(await parked()) == (0 if foreseen else 1)
+
+
+async def test_where_nobody_is_known_to_have_named_it_each_is_tried_alone() -> None:
+    now = Context(at=NOON, actor="op", cause="c", correlation="c")
+    works: list[Work] = [Drain(now, "telar.shelf", key) for key in "ab"]
+    violated = UniqueViolated("seats", "somebody", "number")
+    assert without_culprits(works, violated) == [[works[0]], [works[1]]]
+    assert without_culprits(works[:1], violated) == []
+    assert works[0].future.exception() is violated
+    assert not works[1].future.done()
