@@ -52,6 +52,15 @@ async def let_go(place: Place, process: Process) -> None:
     await adopt(process, branch="kept")
 
 
+async def give_up(place: Place, process: Process) -> None:
+    """A foreign record before her first payment: it is applied, and is to go."""
+    await send(place, foreign())
+    await place.publish(registered("ana"))
+    await counted(process, 1)
+    await place.publish(paid("ana"))
+    await adopt(process, branch="arrived", sequence=1)
+
+
 @pytest.mark.parametrize("more", [0, 1])
 async def test_what_was_let_go_keeps_no_build_from_its_end_and_forks_nothing_anew(
     place: Place, more: int
@@ -81,11 +90,7 @@ async def applied(process: Process) -> int:
 async def test_a_build_that_a_fork_keeps_from_its_end_says_so(place: Place) -> None:
     """The foreign one was applied first, and so it is again."""
     async with place.process() as process:
-        await send(place, foreign())
-        await place.publish(registered("ana"))
-        await counted(process, 1)
-        await place.publish(paid("ana"))
-        await adopt(process, branch="arrived", sequence=1)
+        await give_up(place, process)
         await place.publish(paid("ana"))
         await until(lambda: applied(process), lambda seen: seen == 2)
         await process.order(SWAP)
@@ -99,11 +104,7 @@ async def test_a_build_that_a_fork_keeps_from_its_end_says_so(place: Place) -> N
 async def test_a_build_that_applies_the_branch_that_was_given_up_is_none(place: Place) -> None:
     """As many events are not the same events."""
     async with place.process() as process:
-        await send(place, foreign())
-        await place.publish(registered("ana"))
-        await counted(process, 1)
-        await place.publish(paid("ana"))
-        await adopt(process, branch="arrived", sequence=1)
+        await give_up(place, process)
         await process.order(SWAP)
         seen = await process.built("swapped", "failed")
         assert (seen["state"], seen["code"]) == ("failed", "rebuild-forked")
