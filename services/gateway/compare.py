@@ -5,7 +5,7 @@ passed its number. The rest is compared at equal positions: what moved meanwhile
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.gateway.domain.counters import COUNTERS
@@ -23,7 +23,7 @@ TRIES = 15
 SHOWN = 100
 _PAGE = 500
 AT_MOST = 20
-_STREAMS = "streams"
+_STREAMS, _WAITING = "streams", ", waiting"
 
 Difference = dict[str, str]
 """collection, id, and what differs."""
@@ -193,39 +193,44 @@ async def behind(live: Store, new: Store, alive: Alive, most: int = AT_MOST) -> 
         after = page[-1]["_id"], page[-1]["_id"]
         there = await new.some(_STREAMS, [one["_id"] for one in page])
         await alive()
-        waiting: dict[str, Late] = {}
-        for stream in page:
-            found += _late(stream, there.get(stream["_id"]) or fresh(stream["_id"]), waiting)
-        found += await _alone(live, new, waiting) if waiting else []
+        late = [
+            one
+            for stream in page
+            for one in _late(stream, there.get(stream["_id"]) or fresh(stream["_id"]))
+        ]
+        alike = await _waiting_in_both(live, new, [one for one in late if one.why == _WAITING])
+        found += [one for one in late if one not in alike]
         if len(found) >= most:
             break
     return found[:most]
 
 
-def _late(live: Document, new: Document, waiting: dict[str, Late]) -> list[Late]:
-    """Where it is not the same; what is, but waits in the new one, goes to `waiting`."""
-    found = []
+def _late(live: Document, new: Document) -> Iterator[Late]:
+    """Where it is not the same, or waits in the new one, perhaps as in the live one."""
     for topic, (wanted, digest) in live["in"].items():
         applied, there = new["in"].get(topic, (0, GENESIS))
-        late = Late(live["_id"], topic, applied, wanted)
         if applied < wanted:
-            found.append(late)
+            yield Late(live["_id"], topic, applied, wanted)
         elif applied == wanted and there != digest:
-            found.append(late._replace(why=", another branch"))
+            yield Late(live["_id"], topic, applied, wanted, ", another branch")
         elif applied == wanted and topic in new["parked"]:
-            waiting[parking.parked_ref(topic, late.key).id] = late._replace(why=", waiting")
-    return found
+            yield Late(live["_id"], topic, applied, wanted, _WAITING)
 
 
-async def _alone(live: Store, new: Store, waiting: Mapping[str, Late]) -> list[Late]:
-    """Those that wait in the new one alone, or for somebody's decision there alone."""
-    here, there = [await one.some(parking.COLLECTION, list(waiting)) for one in (live, new)]
+async def _waiting_in_both(live: Store, new: Store, waiting: Sequence[Late]) -> set[Late]:
+    """Those that wait no more in the new one, or in both, and for somebody's decision in both."""
+    if not waiting:
+        return set()
+    ids = {one: parking.parked_ref(one.topic, one.key).id for one in waiting}
+    here, there = [await one.some(parking.COLLECTION, [*ids.values()]) for one in (live, new)]
 
-    def alike(parked: str) -> bool:
+    def is_alike(parked: str) -> bool:
+        if parked not in there:
+            return True
         forked = there[parked]["reason"] == "fork"
         return parked in here and (not forked or here[parked]["reason"] == "fork")
 
-    return [late for parked, late in waiting.items() if parked in there and not alike(parked)]
+    return {one for one, parked in ids.items() if is_alike(parked)}
 
 
 async def _walk(store: Store, collection: str) -> AsyncIterator[Document]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from fastapi import FastAPI
 
-from services.gateway.keeping import Taken, carry, change
+from services.gateway.keeping import Taken, add, carry, change
 from services.gateway.rebuild import BUILD, BUILDS, Builder
 from shared.chassis.audit import COLLECTION as AUDIT
 from shared.chassis.audit import LAST, ORDERS
@@ -94,7 +94,7 @@ class Generations:
             if self._live >= 0 and self._is_going(pointer):
                 await self._stand_back()
             await self._follow(pointer)
-        if self.runtime.started:  # before it knows what time it is
+        if self.runtime.started:  # else it may not know what time it is
             await self._clear_away(pointer)
         await self._builder.look()
 
@@ -237,8 +237,7 @@ async def _take_over(left: Store, live: Store, generation: int) -> None:
     known = f"of-{generation}"
     if await live.get(ORDERS, known) is None:
         await _carry_over(left, live)
-        with suppress(Taken):
-            await change(live, ORDERS, known, lambda found: None if found else {})
+        await add(live, ORDERS, [{"_id": known}])
 
 
 async def _carry_over(left: Store, live: Store) -> None:
@@ -247,13 +246,7 @@ async def _carry_over(left: Store, live: Store) -> None:
         await carry(left, live, collection)
     built = await left.get(BUILDS, BUILD)
     if built is not None:
-        done = {**built, "state": "swapped", "behind": 0}
-
-        def end(found: Document | None) -> Document | None:
-            return None if found else done
-
-        with suppress(Taken):
-            await change(live, BUILDS, BUILD, end)
+        await add(live, BUILDS, [{**built, "state": "swapped", "behind": 0}])
 
 
 def _over(orders: Document | None) -> Document | None:

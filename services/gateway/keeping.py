@@ -43,10 +43,11 @@ async def carry(left: Store, live: Store, collection: str) -> None:
     after: tuple[str, str] | None = None
     while page := await left.page(collection, {}, sort="_id", after=after, limit=_PAGE):
         after = page[-1]["_id"], page[-1]["_id"]
-        await _add(live, collection, page)
+        await add(live, collection, page)
 
 
-async def _add(store: Store, collection: str, documents: Sequence[Document]) -> None:
+async def add(store: Store, collection: str, documents: Sequence[Document]) -> None:
+    """Write those that are not there yet."""
     for _ in range(_TRIES):
         there = await store.some(collection, [one["_id"] for one in documents])
         new = [one for one in documents if one["_id"] not in there]

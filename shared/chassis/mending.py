@@ -183,7 +183,7 @@ def skip(first: int, last: int) -> Decision:
     The hash of the last one is taken, so it or the one after it must be held.
     """
 
-    def order(here: Waiting) -> None:
+    def decide(here: Waiting) -> None:
         parked = here.held()
         if parked["reason"] == "fork":
             raise Refused("parked-fork")
@@ -192,7 +192,7 @@ def skip(first: int, last: int) -> Decision:
         here.move(last, _digest_of(last, parked))
         here.drain(moved=True)
 
-    return order
+    return decide
 
 
 def _digest_of(sequence: int, parked: Document) -> str:
@@ -220,7 +220,7 @@ def keep_ours(here: Waiting) -> None:
 def take_theirs(sequence: int | None, previous: str | None) -> Decision:
     """From this number on the other branch holds: its event `sequence` follows `previous`."""
 
-    def order(here: Waiting) -> None:
+    def decide(here: Waiting) -> None:
         parked = _forked(here)
         if sequence is None:
             raise Refused("branch-unknown")
@@ -233,7 +233,7 @@ def take_theirs(sequence: int | None, previous: str | None) -> Decision:
         here.move(sequence - 1, previous or str(theirs[0]["previous"]))
         _unfork(here, parked, theirs)
 
-    return order
+    return decide
 
 
 def _forked(here: Waiting) -> Document:

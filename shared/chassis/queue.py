@@ -32,19 +32,13 @@ class Queue:
         for work in works:
             (self._arrivals if isinstance(work, Arrival) else self._commands).append(work)
 
-    def remove(self, works: Iterable[Work]) -> None:
-        """Let these wait no more."""
+    def remove(self, works: Iterable[Work]) -> list[Work]:
+        """Let these wait no more; those that did."""
         gone = set(works)
+        waited = [work for work in self.works() if work in gone]
         self._commands = deque(work for work in self._commands if work not in gone)
         self._arrivals = deque(work for work in self._arrivals if work not in gone)
-
-    def recall(self, command: Work) -> bool:
-        """Let it wait no more; whether it still did."""
-        try:
-            self._commands.remove(command)
-        except ValueError:
-            return False
-        return True
+        return waited
 
     def take(self) -> list[Work]:
         """The next batch. Of each kind that waits there is a quarter."""

@@ -152,10 +152,9 @@ class Repair:
                 return
             try:
                 await self._compare(message)
-            except (StoreError, BusError, Unavailable):
-                raise  # it is compared once they are back
-            except Exception:
-                self._forget(number)
+            except Problem as problem:
+                if not isinstance(problem, Unavailable):  # else, as after an outage, once more
+                    self._forget(number)
                 raise
             self._forget(number)
 

@@ -240,8 +240,7 @@ class Application:
     def apply(self, scope: Scope) -> None:
         """Fold the steps and move the position, or raise and change nothing."""
         self.act(scope)
-        known = self.arrived.type in EVENT_TYPES
-        if known:
+        if self.arrived.type in EVENT_TYPES:
             scope.count(metrics.APPLIED, self.arrived.type)
         else:  # not by its type: anybody may write any there
             scope.count(metrics.EVENTS_UNKNOWN, self.arrived.topic)

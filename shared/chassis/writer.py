@@ -98,8 +98,7 @@ class Writer:
 
     def recall(self, command: Work) -> None:
         """Its caller waits no more. If it still waits here it is never written, and ends so."""
-        if self._queue.recall(command):
-            fail(command, Unavailable("not-ready"))
+        fail_all(self._queue.remove([command]), Unavailable("not-ready"))
 
     async def run(self) -> None:
         """Commit batch after batch until `stop`, and then what still waits."""

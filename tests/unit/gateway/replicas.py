@@ -54,6 +54,14 @@ class Process:
         group: str = self.app.state.runtime.group
         return group
 
+    async def follows(self, group: str = "gateway-1") -> None:
+        """It has the views of this generation."""
+
+        async def now() -> str:
+            return self.group
+
+        await until(now, lambda seen: seen == group)
+
     async def paid(self) -> int:
         """How many are counted as registered and as paid: so few women the API does not show."""
         sums: Counter[str] = Counter()

@@ -47,7 +47,7 @@ class Pair:
         """The second finds the broker of all."""
         self.bus.logs = place.bus.logs
         self.bus.faults.come_back()
-        await follows(self.two)
+        await self.two.follows()
 
 
 @pytest.fixture
@@ -68,13 +68,6 @@ async def pair(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[P
         await counted(one, 1)
         yield Pair(one, two, bus)
         bus.faults.come_back()
-
-
-async def follows(process: Process) -> None:
-    async def group() -> str:
-        return process.group
-
-    await until(group, lambda seen: seen == "gateway-1")
 
 
 async def repeated(process: Process, answer: bytes) -> None:
@@ -128,7 +121,7 @@ async def test_also_where_the_one_who_swapped_did_not_see_to_it(
     one, two = pair.one, pair.two
     before.append(order_and_die)
     await one.order(SWAP)
-    await follows(one)
+    await one.follows()
     await repeated(one, answers[0].content)
     assert (await one.get("/v1/operations/gateway/rebuild"))["state"] == "swapped"
 

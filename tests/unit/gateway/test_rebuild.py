@@ -15,7 +15,7 @@ from shared.chassis.ports import StoreUnavailable
 from shared.chassis.tokens import Issuer
 from tests.support.shared import SharedStore
 from tests.support.wait import until
-from tests.unit.gateway.replicas import COMPARE, PATH, SWAP, Place, Process, counted, ready
+from tests.unit.gateway.replicas import COMPARE, PATH, SWAP, Place, counted, ready
 
 
 async def test_views_are_made_anew_and_swapped_while_facts_arrive(place: Place) -> None:
@@ -176,17 +176,10 @@ async def test_every_replica_follows(place: Place) -> None:
         await counted(one, 2)
         await one.order(SWAP)
         for process in (one, two):
-            await until(_group_of(process), lambda group: group == "gateway-1")
+            await process.follows()
         await place.women("eva")
         await counted(one, 3)
         await counted(two, 3)
-
-
-def _group_of(process: Process) -> Any:
-    async def group() -> str:
-        return process.group
-
-    return group
 
 
 async def test_a_new_process_begins_with_the_live_generation(place: Place) -> None:
