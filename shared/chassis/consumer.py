@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 
 import structlog
@@ -18,16 +17,13 @@ from shared.chassis import breaker, metrics
 from shared.chassis.breaker import BreakerOpen
 from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL
-from shared.chassis.envelope import Envelope, decode, short
-from shared.chassis.errors import Malformed
+from shared.chassis.envelope import Envelope, short
 from shared.chassis.handled import Handled
+from shared.chassis.polls import Polls
 from shared.chassis.ports import Bus, BusError, Consumer, Place, Record, Store, place_id
-from shared.chassis.queue import MOST_INTENTS
 from shared.chassis.reading import Reading
-from shared.chassis.turns import in_turns
-from shared.chassis.work import APPLIED, Arrival, caused_by
+from shared.chassis.work import APPLIED, Arrival
 from shared.chassis.writer import Writer
-from shared.model import Context
 
 COMMIT_EVERY = 1.0
 COMMIT_DEADLINE, COMMIT_AGAIN = 2.0, 5.0
@@ -72,22 +68,20 @@ class Intake:
         self.control, self.handled = control, handled
         self.polled_at = time.monotonic()
         self._consumer: Consumer | None = None
-        self._read: Reading | None = None
+        self._polls: Polls | None = None
         self._offsets: dict[Place, int] = {}
         self._commit_at = 0.0
         self._shown: set[tuple[str, str]] = set()
         self._unnoted = 0
         self._stopped = asyncio.Event()
-        self._polling: asyncio.Timeout | None = None
-        self._ahead: asyncio.Task[tuple[list[Record], list[Arrival]]] | None = None
         self.is_open = False
         self._break = SHORTEST_BREAK
 
     def stop(self) -> None:
         """Poll no more; `run` returns once the current batch is written."""
         self._stopped.set()
-        if self._polling is not None:
-            self._polling.reschedule(0.0)
+        if self._polls is not None:
+            self._polls.stop()
 
     async def run(self) -> None:
         """Consume until `stop`; a broken consumer is replaced by a new one."""
@@ -137,47 +131,21 @@ class Intake:
         return time.monotonic() - self.polled_at
 
     async def _step(self) -> None:
-        if self._consumer is None or self._read is None:
-            self._read = read = Reading()
-            offsets = partial(self._stored, read)
+        if self._consumer is None or self._polls is None:
+            reading = Reading()
+            offsets = partial(self._stored, reading)
             self._consumer = await self.bus.consumer(self.group, self.topics, offsets)
-        ahead, self._ahead = self._ahead, None
-        records, works = await (ahead or self._next(self._consumer, self._read))
-        if records:
-            if len(records) >= MOST_INTENTS:  # more wait: they are read while these are written
-                self._ahead = asyncio.create_task(self._next(self._consumer, self._read))
-            await self._written(works)
-            for record in records:
-                self._offsets[record.topic, record.partition] = record.offset + 1
-                if record.topic == CONTROL:
-                    self.control(record)
+            self._polls = Polls(self._consumer, reading, self.clock, self.writer, self._came)
+        poll = await self._polls.next()
+        if poll.ends:
+            await self._written(poll.works)
+            self._offsets |= poll.ends
+            for record in poll.said:
+                self.control(record)
         await self._report()
 
-    async def _next(self, consumer: Consumer, read: Reading) -> tuple[list[Record], list[Arrival]]:
-        """What the next poll brings, and it as intents, which wait for the writer already."""
-        records = await self._poll(consumer)
+    def _came(self) -> None:
         self.polled_at = time.monotonic()
-        at = self.clock.now()
-        works: list[Arrival] = []
-        async for some in in_turns([one for one in records if one.topic != CONTROL]):
-            for record in some:
-                decoded = _decode(record)
-                works.append(work := Arrival(_context(decoded, at), record, decoded, read))
-                work.plan(self.writer.handlers)
-        self.writer.submit(works)
-        return records, works
-
-    async def _poll(self, consumer: Consumer) -> list[Record]:
-        """What came, or nothing at once where `stop` is told meanwhile."""
-        try:
-            async with asyncio.timeout(None) as self._polling:
-                return await consumer.poll()
-        except TimeoutError:
-            if not self._stopped.is_set():
-                raise
-            return []
-        finally:
-            self._polling = None
 
     async def _written(self, works: list[Arrival]) -> None:
         outcomes = await self._outcomes(works)
@@ -252,7 +220,7 @@ class Intake:
         self._unnoted = 0
         raise LeftOut
 
-    async def _stored(self, read: Reading, places: Sequence[Place]) -> Mapping[Place, int]:
+    async def _stored(self, reading: Reading, places: Sequence[Place]) -> Mapping[Place, int]:
         """Where these partitions were left; asked when they were just taken up.
 
         The start, if nothing is stored: the store may be an old backup, whatever Kafka has noted.
@@ -265,31 +233,19 @@ class Intake:
             left = there.get(doc_id, {"next": 0})
             found[place] = int(left["next"])
             top = int(left.get("top", 0))  # an earlier release kept none
-            read.top[place] = max(read.top.get(place, 0), top)  # what is written meanwhile counts
-            await self.handled.take_up(self.bus, place, found[place], read.top[place])
+            reading.top[place] = max(
+                reading.top.get(place, 0), top
+            )  # what is written meanwhile counts
+            await self.handled.take_up(self.bus, place, found[place], reading.top[place])
         return found
 
     async def _drop(self, deadline: float) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is None:
             return
-        if self._ahead is not None:
-            self._ahead.cancel()
-            await asyncio.gather(self._ahead, return_exceptions=True)
-            self._ahead = None
+        if self._polls is not None:
+            await self._polls.close()
+            self._polls = None
         with suppress(BusError):  # Kafka's offsets are for display
             await self._note(consumer, deadline)
         await consumer.close(deadline)
-
-
-def _decode(record: Record) -> Envelope | Malformed:
-    try:
-        return decode(record)
-    except Malformed as error:
-        return error
-
-
-def _context(decoded: Envelope | Malformed, at: "datetime") -> Context:
-    if isinstance(decoded, Envelope):
-        return caused_by(decoded, at)
-    return Context(at=at, actor="service", cause="quarantine", correlation="quarantine")

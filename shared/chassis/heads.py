@@ -7,6 +7,7 @@ quiet key is found too; one below it means that the publisher has lost what it o
 import asyncio
 import time
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -102,23 +103,28 @@ class Announcer:
         """The heads of keys that changed since the last time and are quiet now."""
         upto = self.clock.now() - QUIET
         since = duty.noted.get("since", upto - EVERY)
-        last: dict[str, Head] = {}
+        changed: dict[str, None] = {}
         busy: set[str] = set()
-        async for page in outbox.since(self.store, first_id(since - OVERLAP)):
-            busy |= {each["key"] for one in page if one["at"] > upto for each in one["events"]}
-            last |= _higher(page, last)
+        after = first_id(since - OVERLAP)
+        async for page in outbox.since(self.store, after, shown=("at", "events.key")):
+            for one in page:
+                keys = [event["key"] for event in one["events"]]
+                changed.update(dict.fromkeys(keys))
+                busy.update(keys if one["at"] > upto else ())
             # After a long outage all this takes longer than a claim: what is said stays said.
-            if len(last) > _MOST_KEYS or duty.runs_out:
-                await self._say_all(last, busy)
-                last.clear()
+            if len(changed) > _MOST_KEYS or duty.runs_out:
+                await self._say_all(changed, busy)
+                changed.clear()
                 await duty.go_on(since=min(page[-1]["at"], upto))
-        await self._say_all(last, busy)
+        await self._say_all(changed, busy)
         await duty.done(self.clock.now() + EVERY, since=upto)
 
-    async def _say_all(self, last: dict[str, Head], busy: set[str]) -> None:
-        quiet = [head for key, head in last.items() if key not in busy]
+    async def _say_all(self, changed: Iterable[str], busy: set[str]) -> None:
+        quiet = [key for key in changed if key not in busy]
         for start in range(0, len(quiet), MOST_HEADS):
-            await self._say(quiet[start : start + MOST_HEADS])
+            keys = quiet[start : start + MOST_HEADS]
+            there = await self.store.some(streams.COLLECTION, keys)
+            await self._say(self._heads(there[key] for key in keys if key in there))
 
     async def _all(self, duty: Duty) -> None:
         """The heads of the next few hundred keys of all, and after the last one a day's rest."""
@@ -130,11 +136,15 @@ class Announcer:
             after=(after, after) if after else None,
             limit=MOST_HEADS,
         )
-        places = [(one["_id"], streams.head(one, self.topic)) for one in found]
-        await self._say([_head(key, place) for key, place in places if place[0]])
+        await self._say(self._heads(found))
         is_last = len(found) < MOST_HEADS
         again = self.clock.now() + (EVERY_ALL if is_last else timedelta(seconds=1))
         await duty.done(again, after=None if is_last else found[-1]["_id"])
+
+    def _heads(self, found: Iterable[Document]) -> list[Head]:
+        """Of these streams, those that have an end here."""
+        places = [(one["_id"], streams.head(one, self.topic)) for one in found]
+        return [_head(key, place) for key, place in places if place[0]]
 
     async def _say(self, heads: list[Head], asked: int | None = None) -> None:
         if heads:
@@ -145,22 +155,3 @@ class Announcer:
 
 def _head(key: str, place: tuple[int, str]) -> Head:
     return Head(key=key, sequence=place[0], digest=place[1])
-
-
-def _higher(page: list[Document], known: dict[str, Head]) -> dict[str, Head]:
-    """Of each key the highest number in these commits, where it is higher than what is known.
-
-    Not the last one: the order of commits is that of their processes' clocks.
-    """
-    events = [event for commit in page for event in commit["events"]]
-    last = {event["key"]: event for event in sorted(events, key=lambda one: one["sequence"])}
-    return {
-        key: _head_after(event)
-        for key, event in last.items()
-        if key not in known or event["sequence"] > known[key].sequence
-    }
-
-
-def _head_after(event: Document) -> Head:
-    sealed = Envelope.from_document(event)
-    return _head(sealed.key, (sealed.sequence, sealed.digest))

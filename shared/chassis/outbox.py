@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -63,13 +64,16 @@ _FIRST, _MOST, _EVENTS = 5, 50, 2_000
 log = structlog.get_logger("telar.outbox")
 
 
-async def since(store: Store, after: str) -> AsyncIterator[list[Document]]:
+async def since(
+    store: Store, after: str, shown: Sequence[str] = ()
+) -> AsyncIterator[list[Document]]:
     """The commits after this id, page by page, each as large as the one before it lets expect.
 
-    A commit has one event or 500: two hundred full ones at once took 160 MiB.
+    A commit has one event or 500: two hundred full ones at once took 160 MiB. With `shown` these
+    fields alone, a field of `events` among them.
     """
-    most = _FIRST
-    while page := await store.page(COLLECTION, {}, sort="_id", after=(after, after), limit=most):
+    most, rest = _FIRST, partial(store.page, COLLECTION, {}, sort="_id", shown=shown)
+    while page := await rest(after=(after, after), limit=most):
         yield page
         after = page[-1]["_id"]
         events = sum(len(commit["events"]) for commit in page)

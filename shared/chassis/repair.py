@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -80,14 +80,16 @@ class Repair:
         self.group, self.store, self.bus, self.clock = group, store, bus, clock
         self.writer = writer
         self._progress = Progress(bus, group)
-        self._heard: deque[tuple[int, Heads]] = deque(maxlen=DEFERRED_MOST)
+        self._heard: OrderedDict[int, Heads] = OrderedDict()
         self._count = 0
         self._producer: Producer | None = None
 
     def hear(self, message: Heads) -> None:
         """Compare these soon."""
         self._count += 1
-        self._heard.append((self._count, message))
+        self._heard[self._count] = message
+        if len(self._heard) > DEFERRED_MOST:
+            self._heard.popitem(last=False)
 
     async def run(self, every: float = 0.5) -> None:
         """Look at what is parked and what was heard a few times a second."""
@@ -143,13 +145,16 @@ class Repair:
         return read is not None and self._progress.is_enough(name, read)
 
     async def listen(self) -> None:
-        """Compare the heads that were heard with our positions, once we have read as far."""
+        """Compare the heads that were heard with our positions, once we have read as far.
+
+        Each waits for itself: one after another they would wait a second each, and pile up.
+        """
         read: dict[str, Read] = {}
-        for number, message in list(self._heard):
+        for number, message in list(self._heard.items()):
             if message.topic not in read:  # once for all that were heard before
                 read[message.topic] = await self._progress.of(message.topic)
             if not self._progress.is_enough(f"heard/{number}", read[message.topic]):
-                return
+                continue
             try:
                 await self._compare(message)
             except Problem as problem:
@@ -159,8 +164,7 @@ class Repair:
             self._forget(number)
 
     def _forget(self, number: int) -> None:
-        if self._heard and self._heard[0][0] == number:
-            self._heard.popleft()
+        self._heard.pop(number, None)
 
     async def _compare(self, message: Heads) -> None:
         there = await self.store.some(streams.COLLECTION, [head.key for head in message.heads])

@@ -63,6 +63,7 @@ class Service:
 
     def run(self) -> None:
         """Serve until SIGTERM; returns within 10 seconds of it."""
+        interpreter.share_one_heap()
         settings = self.settings()
         logging.configure(self.name, settings.log_format)
         app = self.app(settings)

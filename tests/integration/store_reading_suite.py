@@ -76,6 +76,16 @@ class ReadSuite:
             seen += ids(found)
         assert seen == [f"p{number:03}" for number in range(25)]
 
+    async def test_of_a_page_only_what_is_asked_for_is_shown(self, store: Store) -> None:
+        events = [{"key": "ana", "value": b"1"}, {"key": "eva"}, {"value": b"2"}]
+        await save(store, new("a", rank=1, events=events), new("b", place={"town": "Papantla"}))
+        shown = ("rank", "events.key", "place.town")
+        found = await store.page("people", {}, sort="_id", after=None, limit=9, shown=shown)
+        assert found == [
+            {"_id": "a", "rank": 1, "events": [{"key": "ana"}, {"key": "eva"}, {}]},
+            {"_id": "b", "place": {"town": "Papantla"}},
+        ]
+
     @pytest.mark.parametrize(
         ("where", "expected"),
         [

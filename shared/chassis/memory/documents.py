@@ -1,6 +1,6 @@
 """Documents as MongoDB keeps and compares them, as far as the ports promise anything."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
@@ -69,6 +69,18 @@ def at(document: Any, path: str) -> Iterator[Any]:
 def has(document: Document, path: str) -> bool:
     """Whether the field exists, null or not."""
     return any(True for _ in at(document, path))
+
+
+def shown_of(value: Any, paths: Sequence[str]) -> Any:
+    """Of a document, or of each in a list, what is under these dotted paths."""
+    if isinstance(value, list):
+        return [shown_of(inner, paths) for inner in value if isinstance(inner, Mapping)]
+    kept = {}
+    for path in paths:
+        head, _, rest = path.partition(".")
+        if head in value:
+            kept[head] = shown_of(value[head], [rest]) if rest else value[head]
+    return kept
 
 
 def matches(document: Document, where: Mapping[str, Any]) -> bool:

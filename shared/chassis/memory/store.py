@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.chassis.memory.documents import has, matches, order, stored
+from shared.chassis.memory.documents import has, matches, order, shown_of, stored
 from shared.chassis.memory.faults import Faults
 from shared.chassis.memory.transaction import Key, MemoryTransaction
 from shared.chassis.ports import Document, Index, Instant, Put, StoreUnavailable, Write
@@ -56,7 +56,7 @@ class MemoryStore:
             found = {doc_id: self.committed((collection, doc_id)) for doc_id in ids}
             return {doc_id: stored(one) for doc_id, one in found.items() if one is not None}
 
-    async def page(
+    async def page(  # noqa: PLR0913  all that makes a page
         self,
         collection: str,
         where: Mapping[str, Any],
@@ -64,6 +64,7 @@ class MemoryStore:
         sort: str,
         after: tuple[Any, str] | None,
         limit: int,
+        shown: Sequence[str] = (),
     ) -> list[Document]:
         """Documents that equal `where`, by (sort, _id), those without the sort field first."""
         async with self.faults.around("page"):
@@ -72,7 +73,7 @@ class MemoryStore:
             if after is not None:
                 last = (after[0] is not None, stored(after[0]), after[1])
                 found = [row for row in found if order(row, sort) > last]
-            return found[:limit]
+            return [shown_of(row, ["_id", *shown]) if shown else row for row in found[:limit]]
 
     async def before(
         self, collection: str, field: str, moment: datetime, limit: int

@@ -81,7 +81,7 @@ class MongoStore:
             found = self._database[collection].find({"_id": {"$in": list(ids)}})
             return {document["_id"]: document for document in await found.to_list(None)}
 
-    async def page(
+    async def page(  # noqa: PLR0913  all that makes a page
         self,
         collection: str,
         where: Mapping[str, Any],
@@ -89,10 +89,11 @@ class MongoStore:
         sort: str,
         after: tuple[Any, str] | None,
         limit: int,
+        shown: Sequence[str] = (),
     ) -> list[Document]:
         """Documents that equal `where`, by (sort, _id), those without the sort field first."""
         query = {"$and": [queries.equal(where), queries.beyond(sort, after)]}
-        return await self._find(collection, query, sort, limit)
+        return await self._find(collection, query, sort, limit, shown)
 
     async def before(
         self, collection: str, field: str, moment: datetime, limit: int
@@ -109,10 +110,15 @@ class MongoStore:
         return found[field] if found else None
 
     async def _find(
-        self, collection: str, query: Mapping[str, Any], sort: str, limit: int
+        self,
+        collection: str,
+        query: Mapping[str, Any],
+        sort: str,
+        limit: int,
+        shown: Sequence[str] = (),
     ) -> list[Document]:
         with translated():
-            cursor = self._database[collection].find(query, batch_size=limit + 1)
+            cursor = self._database[collection].find(query, shown or None, batch_size=limit + 1)
             return await cursor.sort(queries.order(sort)).limit(limit).to_list(None)
 
     async def move(

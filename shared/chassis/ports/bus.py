@@ -24,6 +24,10 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp_ms: int = 0
 
+    def bare(self) -> "Record":
+        """Only where it stands."""
+        return Record(self.topic, self.partition, self.offset, None, None)
+
 
 Place = tuple[str, int]
 """A topic and a partition."""

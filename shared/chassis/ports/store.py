@@ -120,7 +120,7 @@ class Store(Protocol):
         """The documents that exist among these ids, one majority read."""
         ...
 
-    async def page(
+    async def page(  # noqa: PLR0913  all that makes a page
         self,
         collection: str,
         where: Mapping[str, Any],
@@ -128,10 +128,12 @@ class Store(Protocol):
         sort: str,
         after: tuple[Any, str] | None,
         limit: int,
+        shown: Sequence[str] = (),
     ) -> list[Document]:
         """Documents whose fields equal `where` (a list field contains it), by (sort, _id).
 
-        `after` is the (sort value, _id) of the last one seen.
+        `after` is the (sort value, _id) of the last one seen. With `shown` only these fields of
+        each come, and its id; a path like `events.key` shows one field of each in a list.
         """
         ...
 

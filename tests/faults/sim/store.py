@@ -170,8 +170,9 @@ class SimStore(MemoryStore):
         sort: str,
         after: tuple[Any, str] | None,
         limit: int,
+        shown: Sequence[str] = (),
     ) -> list[Document]:
-        """Documents by their ids; the core asks for no other order here."""
+        """Documents by their ids; the core asks for no other order here, and may be shown all."""
         assert sort == "_id"
         assert not where
         async with self.faults.around("page"):

@@ -1,16 +1,17 @@
 """Where streams end is said page by page, and what was said once is not said for ever anew."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from shared.chassis import duties, outbox
+from shared.chassis import duties, outbox, streams
 from shared.chassis.clock import Clock
 from shared.chassis.control import CONTROL, Ask, Heads, read
 from shared.chassis.duties import Duties, Duty
 from shared.chassis.envelope import Envelope
 from shared.chassis.heads import RECENT, Announcer
 from shared.chassis.memory import MemoryBus
+from shared.chassis.memory.documents import stored
 from shared.chassis.memory.store import MemoryStore
 from shared.chassis.outbox import Publisher, outbox_document
 from shared.chassis.ports import BusError, StoreError
@@ -25,6 +26,17 @@ def said(bus: MemoryBus) -> list[str]:
     return [head.key for one in messages if isinstance(one, Heads) for head in one.heads]
 
 
+def commit(store: MemoryStore, events: list[Envelope], at: datetime) -> None:
+    """One that was, with the streams that it left."""
+    document = outbox_document(events, at)
+    assert document is not None
+    store.apply({("outbox", str(document["_id"])): document})
+    for event in events:
+        there = store.committed(("streams", event.key)) or streams.fresh(event.key)
+        after = streams.take_over(there, event.topic, event.sequence, event.digest)
+        store.apply({("streams", event.key): stored(after)})
+
+
 async def announcer(store: MemoryStore, bus: MemoryBus, count: int) -> tuple[Announcer, Duties]:
     """Of a topic with so many quiet keys, a commit each."""
     clock = Clock(store)
@@ -33,9 +45,7 @@ async def announcer(store: MemoryStore, bus: MemoryBus, count: int) -> tuple[Ann
     at = clock.now() - timedelta(seconds=20)
     for number in range(count):
         events: list[Envelope] = chain(f"key-{number:03d}", 1)
-        document = outbox_document(events, at)
-        assert document is not None
-        store.apply({("outbox", str(document["_id"])): document})
+        commit(store, events, at)
     mine = Duties(store, clock)
     await mine.ensure(RECENT)
     return Announcer(TOPIC, store, clock, Publisher(store, bus, clock), mine), mine
@@ -53,23 +63,28 @@ async def test_quiet_keys_are_said_once_each_however_long_it_takes(
 
 
 @pytest.mark.parametrize("most", [1, 5])
-async def test_the_highest_number_of_a_key_is_said_whoever_committed_it_when(
+async def test_the_end_of_a_key_is_said_once_however_many_commits_it_has(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ids are in the order of each replica's clock, and two of them may be seconds apart."""
     monkeypatch.setattr(outbox, "_FIRST", most)
     store, bus = Ticking(), MemoryBus()
     telling, _ = await announcer(store, bus, 0)
     at = telling.clock.now() - timedelta(seconds=20)
     five, six = chain("ana", 1, 2, 3, 4, 5, 6)[4:]
-    for event in (six, five):
-        document = outbox_document([event], at)
-        assert document is not None
-        store.apply({("outbox", str(document["_id"])): document})
+    for event in (five, six):
+        commit(store, [event], at)
     await telling.look()
     messages = [read(record) for record in bus.records(CONTROL)]
     heads = [head for one in messages if isinstance(one, Heads) for head in one.heads]
     assert [(head.sequence, head.digest) for head in heads] == [(6, six.digest)]
+
+
+async def test_a_key_that_changes_now_is_left_to_its_next_event() -> None:
+    store, bus = Ticking(), MemoryBus()
+    telling, _ = await announcer(store, bus, 2)
+    commit(store, chain("key-001", 1, 2)[1:], telling.clock.now())
+    await telling.look()
+    assert said(bus) == ["key-000"]
 
 
 async def test_what_was_said_before_it_broke_off_is_not_said_again(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.chassis import consumer, queue, writer
+from shared.chassis import consumer, polls, queue, writer
 from shared.chassis.envelope import encode
 from shared.chassis.memory import MemoryBus, MemoryStore
 from shared.chassis.memory.bus import MemoryConsumer
@@ -138,7 +138,7 @@ class FewBus(MemoryBus):
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> FewBus:
-    monkeypatch.setattr(consumer, "MOST_INTENTS", 2)
+    monkeypatch.setattr(polls, "MOST_INTENTS", 2)
     monkeypatch.setattr(FewBus, "read", 0)
     return FewBus()
 

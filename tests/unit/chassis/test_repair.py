@@ -191,3 +191,26 @@ async def test_a_head_that_could_not_be_compared_is_compared_later(
     assert bus.asked == before + 1, "once for both"
     assert [one["key"] for one in store.all("parked")] == ["ana"]
     assert not repairing._heard
+
+
+async def test_heads_wait_beside_each_other_for_a_topic_that_goes_on(
+    reader: Running, bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after another each waited for another second of it, and more came than were compared."""
+    repairing, (event,) = reader.runtime.repair, chain("ana", 1)
+    head = Head(key="ana", sequence=event.sequence, digest=event.digest)
+    for _ in KEYS:
+        repairing.hear(Heads(at=reader.runtime.clock.now(), topic=SHELF, heads=(head,)))
+    ends = iter((5, 9))
+    noted = 0
+
+    async def goes_on(*_: object) -> dict[Place, tuple[int, int]]:
+        nonlocal noted
+        was, noted = noted, next(ends)
+        return {(SHELF, 0): (was, noted)}
+
+    monkeypatch.setattr(bus, "progress", goes_on)
+    await repairing.listen()
+    assert len(repairing._heard) == len(KEYS)
+    await repairing.listen()
+    assert not repairing._heard
