@@ -156,7 +156,7 @@ ATTRIBUTE_BYTES = 1024
 _YEARS = range(1970, 3000)
 """What lies outside can be compared, but neither stored nor moved by a time zone."""
 
-_ATTRIBUTES = (
+ATTRIBUTES = (
     "ce_id",
     "ce_type",
     "ce_time",
@@ -202,7 +202,7 @@ def _text(record: Record) -> list[str]:
     ):
         raise Malformed("headers-not-text")
     given = dict(record.headers)
-    raw = [record.key or b"", *[given.get(name) or b"" for name in _ATTRIBUTES]]
+    raw = [record.key or b"", *[given.get(name) or b"" for name in ATTRIBUTES]]
     joined = b"\n".join(raw)
     if len(joined) > ATTRIBUTE_BYTES and max(map(len, raw[1:])) > ATTRIBUTE_BYTES:
         raise Malformed("attribute-too-long")

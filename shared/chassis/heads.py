@@ -7,7 +7,7 @@ quiet key is found too; one below it means that the publisher has lost what it o
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -37,6 +37,7 @@ ASK_AGAIN = 30.0
 """The same ask is answered once in so many seconds."""
 
 _ASKS, _MOST_KEYS = 1000, 20_000
+_SHOWN = ("at", "events.key", "events.sequence")
 
 log = structlog.get_logger("telar.heads")
 
@@ -103,14 +104,16 @@ class Announcer:
         """The heads of keys that changed since the last time and are quiet now."""
         upto = self.clock.now() - QUIET
         since = duty.noted.get("since", upto - EVERY)
-        changed: dict[str, None] = {}
+        changed: dict[str, int] = {}
         busy: set[str] = set()
         after = first_id(since - OVERLAP)
-        async for page in outbox.since(self.store, after, shown=("at", "events.key")):
+        async for page in outbox.since(self.store, after, shown=_SHOWN):
             for one in page:
-                keys = [event["key"] for event in one["events"]]
-                changed.update(dict.fromkeys(keys))
-                busy.update(keys if one["at"] > upto else ())
+                for event in one["events"]:
+                    key, number = event["key"], event["sequence"]
+                    changed[key] = max(number, changed.get(key, 0))
+                    if one["at"] > upto:
+                        busy.add(key)
             # After a long outage all this takes longer than a claim: what is said stays said.
             if len(changed) > _MOST_KEYS or duty.runs_out:
                 await self._say_all(changed, busy)
@@ -119,12 +122,14 @@ class Announcer:
         await self._say_all(changed, busy)
         await duty.done(self.clock.now() + EVERY, since=upto)
 
-    async def _say_all(self, changed: Iterable[str], busy: set[str]) -> None:
+    async def _say_all(self, changed: Mapping[str, int], busy: set[str]) -> None:
         quiet = [key for key in changed if key not in busy]
         for start in range(0, len(quiet), MOST_HEADS):
             keys = quiet[start : start + MOST_HEADS]
             there = await self.store.some(streams.COLLECTION, keys)
-            await self._say(self._heads(there[key] for key in keys if key in there))
+            heads = self._heads(there[key] for key in keys if key in there)
+            # What goes further by now may not be in Kafka yet: it changes, and is not quiet.
+            await self._say([head for head in heads if head.sequence <= changed[head.key]])
 
     async def _all(self, duty: Duty) -> None:
         """The heads of the next few hundred keys of all, and after the last one a day's rest."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -40,6 +41,9 @@ ANSWER_MOST = 500
 DEFERRED_MOST = 200
 """Messages that wait until the topic was read as far; what is dropped is announced again daily."""
 
+LISTENING, LISTEN_AGAIN = 1.0, 2.0
+"""Seconds after which what was heard has had its turn, and until it is asked again who has read."""
+
 log = structlog.get_logger("telar.repair")
 
 Read = Mapping[Place, tuple[int, int]]
@@ -51,7 +55,7 @@ class Progress:
 
     def __init__(self, bus: Bus, group: str) -> None:
         self._bus, self._group = bus, group
-        self._wanted: OrderedDict[str, tuple[float, dict[Place, int]]] = OrderedDict()
+        self._wanted: OrderedDict[str, tuple[float, Mapping[Place, int]]] = OrderedDict()
 
     async def of(self, topic: str) -> Read:
         """How far it is read now: asked once for all who want to know."""
@@ -65,12 +69,28 @@ class Progress:
         at = time.monotonic()
         while self._wanted and next(iter(self._wanted.values()))[0] < at - FORGET:
             self._wanted.popitem(last=False)  # who asked was released meanwhile
-        ends = {place: end for place, (_, end) in now.items()}
-        _, wanted = self._wanted.pop(name, (at, ends))
-        if any(noted < min(wanted.get(place, 0), end) for place, (noted, end) in now.items()):
+        _, wanted = self._wanted.pop(name, (at, None))
+        wanted = wanted or _ends(now)
+        if not _is_read(wanted, now):
             self._wanted[name] = at, wanted
             return False
         return True
+
+
+def _ends(now: Read) -> Mapping[Place, int]:
+    return {place: end for place, (_, end) in now.items()}
+
+
+def _is_read(wanted: Mapping[Place, int], now: Read) -> bool:
+    return all(noted >= min(wanted.get(place, 0), end) for place, (noted, end) in now.items())
+
+
+@dataclass(slots=True, eq=False)
+class Heard:
+    """What a publisher said, and where its topic ended when that was first looked at."""
+
+    message: Heads
+    wanted: Mapping[Place, int] | None = None
 
 
 class Repair:
@@ -80,16 +100,13 @@ class Repair:
         self.group, self.store, self.bus, self.clock = group, store, bus, clock
         self.writer = writer
         self._progress = Progress(bus, group)
-        self._heard: OrderedDict[int, Heads] = OrderedDict()
-        self._count = 0
+        self._heard: deque[Heard] = deque(maxlen=DEFERRED_MOST)
+        self._listen_at = 0.0
         self._producer: Producer | None = None
 
     def hear(self, message: Heads) -> None:
         """Compare these soon."""
-        self._count += 1
-        self._heard[self._count] = message
-        if len(self._heard) > DEFERRED_MOST:
-            self._heard.popitem(last=False)
+        self._heard.append(Heard(message))
 
     async def run(self, every: float = 0.5) -> None:
         """Look at what is parked and what was heard a few times a second."""
@@ -147,24 +164,33 @@ class Repair:
     async def listen(self) -> None:
         """Compare the heads that were heard with our positions, once we have read as far.
 
-        Each waits for itself: one after another they would wait a second each, and pile up.
+        Each message waits for itself: in line each would wait for another second of traffic, and
+        they would pile up. What is overtaken meanwhile is asked about, so not all go at one time.
         """
+        if (began := time.monotonic()) < self._listen_at:
+            return
         read: dict[str, Read] = {}
-        for number, message in list(self._heard.items()):
-            if message.topic not in read:  # once for all that were heard before
-                read[message.topic] = await self._progress.of(message.topic)
-            if not self._progress.is_enough(f"heard/{number}", read[message.topic]):
+        for heard in list(self._heard):
+            topic = heard.message.topic
+            if topic not in read:  # once for all that were heard before
+                read[topic] = await self._progress.of(topic)
+            heard.wanted = heard.wanted or _ends(read[topic])
+            if not _is_read(heard.wanted, read[topic]):
+                self._listen_at = began + LISTEN_AGAIN
                 continue
             try:
-                await self._compare(message)
+                await self._compare(heard.message)
             except Problem as problem:
                 if not isinstance(problem, Unavailable):  # else, as after an outage, once more
-                    self._forget(number)
+                    self._forget(heard)
                 raise
-            self._forget(number)
+            self._forget(heard)
+            if time.monotonic() > began + LISTENING:
+                return
 
-    def _forget(self, number: int) -> None:
-        self._heard.pop(number, None)
+    def _forget(self, heard: Heard) -> None:
+        with suppress(ValueError):  # more was heard meanwhile than is kept
+            self._heard.remove(heard)
 
     async def _compare(self, message: Heads) -> None:
         there = await self.store.some(streams.COLLECTION, [head.key for head in message.heads])

@@ -13,7 +13,7 @@ import structlog
 
 from shared.chassis import letgo, logging, metrics, parking, positions, streams
 from shared.chassis.batch import Missing, Ref
-from shared.chassis.envelope import Envelope, encode
+from shared.chassis.envelope import ATTRIBUTES, Envelope, encode
 from shared.chassis.errors import Malformed, Problem
 from shared.chassis.fold import Scope, refs_of, run, stream_at, stream_ref
 from shared.chassis.ports import Place, Record
@@ -196,7 +196,8 @@ class Arrival(Work):
         if isinstance(self.arrived, Malformed):
             return self.record
         _, key, value, headers = encode(self.arrived)
-        return self.record._replace(key=key, value=value, headers=headers)
+        read = tuple(one for one in headers if one[0] in ATTRIBUTES)
+        return self.record._replace(key=key, value=value, headers=read)
 
     def _take(self, scope: Scope, arrived: Envelope, verdict: streams.Verdict) -> str:
         at, is_next = self.context.at, verdict is streams.Verdict.NEXT

@@ -101,6 +101,11 @@ class IsolationSuite(ForkSuite):
         await self.send(bus, *map(encode, [ill[0], *well]))
         await self.card(reader, "ana", [1, 2])
         assert await aside(reader_store) == [("TypeError", b"ill")]
+        (kept,) = await reader_store.page("quarantine", {}, sort="_id", after=None, limit=2)
+        assert kept["value"] == ill[0].value
+        sent = dict(encode(ill[0]).headers)
+        assert {name: sent[name] for name, _ in kept["headers"]} == dict(kept["headers"])
+        assert {"ce_id", "ce_type", "ce_time", "ce_sequence", "ce_previous"} <= sent.keys()
         await keep(reader_store, "streams", {**stream, "version": 2}, 1)
         await self.send(bus, encode(ill[1]))
         await self.why(reader, "gap")

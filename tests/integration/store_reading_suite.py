@@ -77,12 +77,14 @@ class ReadSuite:
         assert seen == [f"p{number:03}" for number in range(25)]
 
     async def test_of_a_page_only_what_is_asked_for_is_shown(self, store: Store) -> None:
-        events = [{"key": "ana", "value": b"1"}, {"key": "eva"}, {"value": b"2"}]
-        await save(store, new("a", rank=1, events=events), new("b", place={"town": "Papantla"}))
-        shown = ("rank", "events.key", "place.town")
+        whole = {"key": "ana", "n": 1, "value": b"1"}
+        events: list[Any] = [whole, {"key": "eva"}, {"value": b"2"}, [], 3]
+        town = {"town": "Papantla", "state": "VER"}
+        await save(store, new("a", rank=1, events=events), new("b", place=town))
+        shown = ("rank", "events.key", "events.n", "place.town", "version.major")
         found = await store.page("people", {}, sort="_id", after=None, limit=9, shown=shown)
         assert found == [
-            {"_id": "a", "rank": 1, "events": [{"key": "ana"}, {"key": "eva"}, {}]},
+            {"_id": "a", "rank": 1, "events": [{"key": "ana", "n": 1}, {"key": "eva"}, {}, []]},
             {"_id": "b", "place": {"town": "Papantla"}},
         ]
 

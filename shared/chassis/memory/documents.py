@@ -74,12 +74,17 @@ def has(document: Document, path: str) -> bool:
 def shown_of(value: Any, paths: Sequence[str]) -> Any:
     """Of a document, or of each in a list, what is under these dotted paths."""
     if isinstance(value, list):
-        return [shown_of(inner, paths) for inner in value if isinstance(inner, Mapping)]
-    kept = {}
+        return [shown_of(inner, paths) for inner in value if isinstance(inner, (Mapping, list))]
+    kept, inner = dict[str, Any](), dict[str, list[str]]()
     for path in paths:
         head, _, rest = path.partition(".")
-        if head in value:
-            kept[head] = shown_of(value[head], [rest]) if rest else value[head]
+        if rest:
+            inner.setdefault(head, []).append(rest)
+        elif head in value:
+            kept[head] = value[head]
+    for head, rests in inner.items():
+        if isinstance(value.get(head), (Mapping, list)):
+            kept[head] = shown_of(value[head], rests)
     return kept
 
 

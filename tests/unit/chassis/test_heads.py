@@ -87,6 +87,19 @@ async def test_a_key_that_changes_now_is_left_to_its_next_event() -> None:
     assert said(bus) == ["key-000"]
 
 
+async def test_of_a_key_that_went_on_meanwhile_nothing_is_said() -> None:
+    """Its last event may not be in Kafka yet: whoever heard of it would park the key as a gap."""
+    store, bus = Ticking(), MemoryBus()
+    telling, _ = await announcer(store, bus, 2)
+    _, second = chain("key-001", 1, 2)
+    stream = store.committed(("streams", "key-001"))
+    assert stream is not None
+    after = streams.take_over(stream, TOPIC, second.sequence, second.digest)
+    store.apply({("streams", "key-001"): stored(after)})
+    await telling.look()
+    assert said(bus) == ["key-000"]
+
+
 async def test_what_was_said_before_it_broke_off_is_not_said_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

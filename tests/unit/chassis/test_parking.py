@@ -127,17 +127,23 @@ async def test_an_old_word_of_the_publisher_does_not_release_a_key_below_what_is
     await held(store)
     at = reader.runtime.clock.now()
     head = Told(key="ana", sequence=three.sequence, digest=three.digest)
+    repair, heard = reader.runtime.repair, list[Heads]()
+    hear = repair.hear
+
+    def noted(said: Heads) -> None:
+        heard.append(said)
+        hear(said)
+
+    monkeypatch.setattr(repair, "hear", noted)
     await CoreSuite.send(bus, outgoing(Heads(at=at, topic=SHELF, heads=(head,))))
+
+    async def compared() -> bool:
+        return bool(heard) and not repair._heard
+
     await send(bus, *chain("eva", 7))
     await CoreSuite.card(reader, "eva", [7])
-    await until(lambda: compared(reader))
+    await until(compared)
     assert (await held(store))["known"] == 4
-
-
-async def compared(reader: Running) -> bool:
-    """Whether all that was heard was compared."""
-    repair = reader.runtime.repair
-    return bool(repair._count) and not repair._heard
 
 
 async def test_a_dead_key_waits_for_an_operator_whatever_arrives_behind_it(

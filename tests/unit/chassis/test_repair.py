@@ -181,7 +181,7 @@ async def test_a_head_that_could_not_be_compared_is_compared_later(
     head = Head(key="ana", sequence=event.sequence, digest=event.digest)
     at = reader.runtime.clock.now()
     repairing.hear(Heads(at=at, topic=SHELF, heads=(head,)))
-    await until(lambda: reached(repairing._progress, "heard/1"))
+    await until(lambda: reached(repairing._progress, "test"))
     store.faults.fail_next("some", StoreUnavailable)
     with pytest.raises(StoreUnavailable):
         await repairing.listen()
@@ -202,6 +202,7 @@ async def test_heads_wait_beside_each_other_for_a_topic_that_goes_on(
     for _ in KEYS:
         repairing.hear(Heads(at=reader.runtime.clock.now(), topic=SHELF, heads=(head,)))
     ends = iter((5, 9))
+    monkeypatch.setattr(repair, "LISTEN_AGAIN", 0.0)
     noted = 0
 
     async def goes_on(*_: object) -> dict[Place, tuple[int, int]]:
@@ -214,3 +215,18 @@ async def test_heads_wait_beside_each_other_for_a_topic_that_goes_on(
     assert len(repairing._heard) == len(KEYS)
     await repairing.listen()
     assert not repairing._heard
+
+
+async def test_what_was_heard_has_its_turn_and_no_more(
+    reader: Running, store: Ticking, bus: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parked keys wait behind it."""
+    monkeypatch.setattr(repair, "LISTENING", 0.0)
+    repairing, (event,) = reader.runtime.repair, chain("ana", 1)
+    head = Head(key="ana", sequence=event.sequence, digest=event.digest)
+    for _ in KEYS:
+        repairing.hear(Heads(at=reader.runtime.clock.now(), topic=SHELF, heads=(head,)))
+    await until(lambda: reached(repairing._progress, "test"))
+    for left in (3, 2, 1, 0):
+        await repairing.listen()
+        assert len(repairing._heard) == left
