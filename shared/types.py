@@ -83,10 +83,12 @@ Centavos = Annotated[int, Field(strict=True, ge=0, le=MAX_MONEY)]
 PositiveCentavos = Annotated[int, Field(strict=True, gt=0, le=MAX_MONEY)]
 """Money in integer centavos, at least one."""
 
-Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+MAX_COUNT = 1_000_000
+
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 """A whole number of things: seats, hours, ranks."""
 
-PositiveCount = Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
+PositiveCount = Annotated[int, Field(strict=True, gt=0, le=MAX_COUNT)]
 """A whole number of things, at least one."""
 
 Flag = Annotated[bool, Field(strict=True)]

@@ -156,6 +156,7 @@ class Backfills:
         claimed = self.clock.now() + CLAIM
         if not await self.store.move(place, job["due"], claimed, {"state": "running"}):
             return
+        await self.handled.mark(self.bus, places)
         missed = await self.handled.missed(job["_id"], places)
         for partition, stretches in missed.items():
             for stretch in stretches:

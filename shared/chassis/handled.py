@@ -14,7 +14,7 @@ was made anew something else stands there: the same offsets are other events, an
 any more which ones were missed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Beyond(NamedTuple):
     """The offsets of events that were applied already, by type."""
     waiting: Mapping[str, Sequence[int]]
     """Those of the others."""
+    is_elsewhere: bool = False
+    """Whether the partition ends before what was written of it: it was made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Handled:
 
     async def _beyond(self, bus: Bus, place: Place, offset: int, top: int) -> Beyond:
         end, applied, waiting = offset, dict[str, list[int]](), dict[str, list[int]]()
+        if (await bus.ends(place[0])).get(place, 0) < max(offset, top):
+            return Beyond(offset, offset, applied, waiting, is_elsewhere=True)
         if top <= offset:
             return Beyond(offset, end, applied, waiting)
         last = min(top, offset + MOST_BEYOND)
@@ -104,9 +108,12 @@ class Handled:
         if _unmarked(known):
             self.unmarked.add(place)
 
-    async def mark(self, bus: Bus) -> None:
-        """Note what stands at the ends of the stretches of partitions that were taken up."""
-        for place in sorted(self.unmarked):
+    async def mark(self, bus: Bus, places: Iterable[Place] = ()) -> None:
+        """Note what stands at the ends of the stretches of partitions that were taken up.
+
+        And of these: who took them up may have died before.
+        """
+        for place in sorted({*self.unmarked, *places}):
             await self._mark(bus, place)
             self.unmarked.discard(place)
 
@@ -179,7 +186,15 @@ def _changed(known: Document, mine: list[str], at: Beyond) -> Document:
     for one in gone:
         missed.append({"type": one, "from": at.end, "to": None})
         missed += _among(one, at.start, at.end, at.waiting.get(one, ()))
+    if at.is_elsewhere:
+        changed = {*new, *gone}
+        missed = [_unknown(one) if one["type"] in changed else one for one in missed]
     return {**known, "types": mine, "missed": missed}
+
+
+def _unknown(one: Document) -> Document:
+    """It, marked so that no topic ever fits it: nobody can say what of it was missed."""
+    return {**one, "marks": {str(one["from"]): NOTHING}}
 
 
 def _ended(one: Document, at: Beyond) -> Document:

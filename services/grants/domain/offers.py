@@ -9,6 +9,7 @@ from typing import Any, Literal
 from services.grants.domain import tranches
 from services.grants.domain.award_facts import AwardStopped, HoldEnded, MoneyBound, WaitEnded
 from services.grants.domain.rounds import OfferSeconds
+from services.grants.domain.separation import bar
 from services.grants.domain.tranches import Payable
 from shared.events.grants import (
     AwardAccepted,
@@ -79,7 +80,10 @@ def decide_offer(award: Offerable, command: OfferCommand, now: Context) -> list[
             return _answered(award, command, now)
         case Accept():
             return _accept(award, now)
-        case Cancel() | Retract():
+        case Cancel():
+            bar(award.person_id, award.helped_by, now)
+            return _end(award, command)
+        case Retract():
             return _end(award, command)
         case Tick():
             return _expire(award, now)

@@ -18,7 +18,7 @@ from shared.events.grants import (
     PoolReduced,
 )
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import MAX_MONEY, Centavos, Id, Moment, PositiveCentavos, PositiveCount
+from shared.types import MAX_COUNT, MAX_MONEY, Centavos, Id, Moment, PositiveCentavos, PositiveCount
 
 MAX_WAITING = 5_000
 """The list is part of one document, which has a largest size."""
@@ -171,7 +171,7 @@ def _reserve(pool: Pool, command: Reserve) -> list[Event]:
         return []
     if not pool.waiting and command.amount <= pool.balances.available:
         return [_reserved(pool, command.award_id, command.amount)]
-    if len(pool.waiting) >= MAX_WAITING:
+    if len(pool.waiting) >= MAX_WAITING or pool.last_rank >= MAX_COUNT:
         raise Refused("pool-list-full")
     rank = pool.last_rank + 1
     return [AwardQueued(award_id=command.award_id, amount=command.amount, rank=rank)]

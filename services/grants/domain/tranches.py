@@ -156,6 +156,7 @@ def decide_tranches(award: Payable, command: TrancheCommand, now: Context) -> li
         case Pay():
             return _pay(award, find(award, command.tranche), now)
         case ReturnMoney():
+            bar(award.person_id, award.helped_by, now)
             return _return(award, find(award, command.tranche))
         case MarkPaid() | MarkFailed():
             _third_person(award, now)  # who says what the bank did: in the intent of the payment

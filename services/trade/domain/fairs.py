@@ -13,7 +13,7 @@ from pydantic import Field
 
 from shared.events.trade import Country, FairCancelled, FairPublished, Requirement
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import Code, Id, Moment, PositiveCount, StoredDay, start_of
+from shared.types import MAX_COUNT, Code, Id, Moment, PositiveCount, StoredDay, start_of
 
 PAGE = 100
 """So many places and waits end in one intent; the clock does the rest."""
@@ -228,7 +228,7 @@ def _take(fair: Fair, place_id: str, now: Context) -> list[Event]:
         return []
     if len(fair.taken) < fair.places:
         return [_kept(fair, place_id, now)]
-    if len(fair.waiting) >= MAX_WAITING:
+    if len(fair.waiting) >= MAX_WAITING or fair.last_rank >= MAX_COUNT:
         raise Refused("fair-list-full")
     return [Queued(place_id=place_id, rank=fair.last_rank + 1)]
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.chassis import backfill, parking
 from shared.chassis.envelope import encode
+from shared.chassis.handled import Handled
 from shared.chassis.memory import MemoryBus
 from shared.chassis.ports import Record, StoreError
 from tests.integration.core_suite import LENT, CoreSuite, chain
@@ -149,7 +150,17 @@ async def filled(reader: Running) -> dict[str, Any]:
     return dict(job)
 
 
-async def test_what_was_missed_in_a_topic_that_was_made_anew_is_not_guessed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_time", [True, False], ids=["marked-in-time", "never-marked"])
+async def test_what_was_missed_in_a_topic_that_was_made_anew_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_time: bool
+) -> None:
+    """Nor where each process died before it noted what stands at the ends."""
+
+    def forgets(*_: object) -> None:
+        """In place of what it remembers to note."""
+
+    if not in_time:
+        monkeypatch.setattr(Handled, "_remember", forgets)
     store, old, new = Ticking(), MemoryBus(), MemoryBus()
     kept: Any = Lent(store)
     topic: Any = Lent(old)
@@ -163,7 +174,8 @@ async def test_what_was_missed_in_a_topic_that_was_made_anew_is_not_guessed(tmp_
     async with running(mini.READER, tmp_path / "keys", kept, topic) as reader:
         await CoreSuite.send(old, ana[2])
         await CoreSuite.card(reader, "ana", [3])
-        await until(lambda: marked(kept))
+        if in_time:
+            await until(lambda: marked(kept))
     await new.ensure({"telar.shelf": 2, "telar.control": 1})
     await CoreSuite.send(new, *ana)  # without the doubles, and so at other offsets
     async with running(mini.READER, tmp_path / "keys", store, new) as reader:
@@ -174,6 +186,37 @@ async def test_what_was_missed_in_a_topic_that_was_made_anew_is_not_guessed(tmp_
             assert (failure["code"], failure["sequence"]) == ("backfill-topic-anew", 4)
             assert failure["key"] in ("telar.shelf/0", "telar.shelf/1")
             assert (job["events"], job["applied"]) == (0, 0)
+
+
+async def test_what_a_topic_made_anew_brings_to_a_release_without_the_handler_is_not_guessed(
+    tmp_path: Path,
+) -> None:
+    """It was shorter than what was read of the old one, and is longer by now."""
+    store, old, new = Ticking(), MemoryBus(), MemoryBus()
+    kept: Any = Lent(store)
+    anew: Any = Lent(new)
+    ana = [encode(one) for one in chain("ana", 1, 2, 3, 4)]
+    async with running(mini.READER, tmp_path / "keys", kept, old):
+        await CoreSuite.send(old, *ana[:2], *ana[:2])
+        await until(lambda: read_to(kept, 4))
+    await new.ensure({"telar.shelf": 2, "telar.control": 1})
+    await CoreSuite.send(new, *ana[:2])
+    async with running(mini.DEAF, tmp_path / "keys", kept, anew) as deaf:
+        await CoreSuite.send(new, ana[2])
+        await until(lambda: position(deaf), lambda at: at == 3)
+    new.faults.come_back()
+    await CoreSuite.send(new, ana[3], ana[3])
+    async with running(mini.READER, tmp_path / "keys", store, new) as reader:
+        await CoreSuite.card(reader, "ana", [1, 2, 4])
+        job = await filled(reader)
+        assert [one["code"] for one in job["failures"]] == ["backfill-topic-anew"]
+        assert (job["events"], job["applied"]) == (0, 0)
+
+
+async def read_to(store: Any, offset: int) -> bool:
+    """Whether a partition is written so far."""
+    there = await store.some("offsets", ["telar.shelf/0", "telar.shelf/1"])
+    return any(one["next"] == offset for one in there.values())
 
 
 async def marked(store: Any) -> bool:

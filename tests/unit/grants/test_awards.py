@@ -259,6 +259,16 @@ def test_who_proposed_approved_or_receives_does_not_pay(actor: str, code: str) -
     assert isinstance(done.refusal, Forbidden)
 
 
+@pytest.mark.parametrize(
+    ("actor", "code"), [("ana-0", "award-to-oneself"), ("pia", "helper-may-not-decide")]
+)
+def test_who_has_a_part_in_it_neither_cancels_nor_returns_money(actor: str, code: str) -> None:
+    held_back = ACCEPTED.given(held(2, "enrolment-withdrawn"))
+    for spec, command in ((OFFERED, MISTAKE), (held_back, ReturnMoney(tranche=2))):
+        done = spec.when(command, actor=actor).then_refused(code)
+        assert isinstance(done.refusal, Forbidden)
+
+
 RETURNED = ACCEPTED.given(held(2, "enrolment-withdrawn")).when(ReturnMoney(tranche=2))
 
 

@@ -35,7 +35,7 @@ from shared.events.grants import (
     PoolReduced,
 )
 from shared.model import Tick
-from shared.types import MAX_MONEY
+from shared.types import MAX_COUNT, MAX_MONEY
 from tests.support.spec import NOON, Spec
 
 OPEN = Spec(POOLS).given(PoolOpened(pool_id="pool-1", amount=100, balances=Balances(available=100)))
@@ -161,6 +161,11 @@ def test_a_full_line_takes_no_more() -> None:
     one = Waiting(award_id="a-1", amount=1, rank=1)
     full = Pool(id="pool-1", balances=Balances(), waiting=(one,) * MAX_WAITING)
     Spec(POOLS, full).when(Reserve(award_id="a-9", amount=1)).then_refused("pool-list-full")
+
+
+def test_no_rank_is_given_beyond_the_last_number() -> None:
+    spent = Pool(id="pool-1", balances=Balances(), last_rank=MAX_COUNT)
+    Spec(POOLS, spent).when(Reserve(award_id="a-9", amount=1)).then_refused("pool-list-full")
 
 
 AMOUNTS = st.integers(1, 60)

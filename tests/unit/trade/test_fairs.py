@@ -28,6 +28,7 @@ from services.trade.domain.fairs import (
 )
 from shared.events.trade import FairCancelled, FairPublished
 from shared.model import Tick
+from shared.types import MAX_COUNT
 from tests.support.spec import NOON, Spec
 from tests.unit.trade.scenes import PLAN
 
@@ -189,6 +190,11 @@ def test_no_offer_outlives_the_beginning_of_the_fair() -> None:
     LINE.when(Leave(place_id="a"), at=late).then(
         Left(place_id="a"), SeatKept(place_id="c", seconds=10)
     )
+
+
+def test_no_rank_is_given_beyond_the_last_number() -> None:
+    last = FULL.given(Queued(place_id="c", rank=MAX_COUNT))
+    last.when(Take(place_id="d")).then_refused("fair-list-full")
 
 
 def test_a_line_has_an_end() -> None:

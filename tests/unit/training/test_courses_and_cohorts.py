@@ -27,6 +27,7 @@ from services.training.domain.cohorts import (
 from services.training.domain.courses import COURSES, CourseWritten, Publish, RuleTold, TellRule
 from shared.events.training import CohortOpened, CoursePublished
 from shared.model import Do, Tick
+from shared.types import MAX_COUNT
 from tests.support.spec import NOON, Spec
 from tests.support.world import World
 from tests.unit.training.scenes import COURSE, PLAN, RULE, TERMS, academy
@@ -141,6 +142,10 @@ def test_leaving_twice_and_settling_twice_change_nothing() -> None:
 def test_the_list_has_a_largest_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cohorts, "MAX_WAITING", 1)
     FULL.given(awaited("c", 1)).when(Take(seat_id="d")).then_refused("cohort-list-full")
+
+
+def test_no_rank_is_given_beyond_the_last_number() -> None:
+    FULL.given(awaited("c", MAX_COUNT)).when(Take(seat_id="d")).then_refused("cohort-list-full")
 
 
 def test_a_cohort_takes_requests_until_its_day_begins_in_mexico() -> None:
