@@ -58,7 +58,7 @@ class Beyond(NamedTuple):
     waiting: Mapping[str, Sequence[int]]
     """Those of the others."""
     is_elsewhere: bool = False
-    """Whether the partition ends before what was written of it: it was made anew."""
+    """Whether the partition ends before the offset where it is read on: it was made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Handled:
 
     async def _beyond(self, bus: Bus, place: Place, offset: int, top: int) -> Beyond:
         end, applied, waiting = offset, dict[str, list[int]](), dict[str, list[int]]()
-        if (await bus.ends(place[0])).get(place, 0) < max(offset, top):
+        if (await bus.ends(place[0])).get(place, 0) < offset:
             return Beyond(offset, offset, applied, waiting, is_elsewhere=True)
         if top <= offset:
             return Beyond(offset, end, applied, waiting)

@@ -14,20 +14,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+import shared.types
 from services.training.domain.courses import CompletionRule
 from shared.events.training import CohortOpened
 from shared.model import Aggregate, Command, Context, Event, Frozen, Refused, Tick, Unknown
-from shared.types import (
-    MAX_COUNT,
-    Code,
-    Id,
-    Language,
-    Moment,
-    PositiveCount,
-    StateKey,
-    StoredDay,
-    start_of,
-)
+from shared.types import Code, Id, Language, Moment, PositiveCount, StateKey, StoredDay, start_of
 
 PAGE = 100
 """So many waits end in one intent; the clock does the rest."""
@@ -234,7 +225,7 @@ def _take(cohort: Cohort, rule: CompletionRule, seat_id: Id, now: Context) -> li
     terms = Terms(course_id=cohort.course_id, sessions=cohort.sessions, rule=rule)
     if cohort.free > 0:
         return [PlaceGiven(seat_id=seat_id, terms=terms)]
-    if len(cohort.waiting) >= MAX_WAITING or cohort.last_rank >= MAX_COUNT:
+    if len(cohort.waiting) >= MAX_WAITING or cohort.last_rank >= shared.types.MAX_COUNT:
         raise Refused("cohort-list-full")
     return [PlaceAwaited(seat_id=seat_id, terms=terms, rank=cohort.last_rank + 1)]
 
