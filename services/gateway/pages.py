@@ -82,7 +82,7 @@ async def _refresh_token(request: Request) -> str:
 _HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Telar</title>
 <meta name="viewport" content="width=device-width">
 <style>body{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}
-td{padding:.2rem 1rem .2rem 0;vertical-align:top}code{white-space:nowrap}</style>
+td{padding:.2rem 1rem .2rem 0;vertical-align:top}code{overflow-wrap:anywhere}</style>
 <h1>Telar</h1><p>"""
 
 

@@ -67,7 +67,6 @@ class Intake:
         self.store, self.bus, self.clock, self.writer = store, bus, clock, writer
         self.control, self.handled = control, handled
         self.polled_at = time.monotonic()
-        self._consumer: Consumer | None = None
         self._polls: Polls | None = None
         self._offsets: dict[Place, int] = {}
         self._commit_at = 0.0
@@ -131,18 +130,20 @@ class Intake:
         return time.monotonic() - self.polled_at
 
     async def _step(self) -> None:
-        if self._consumer is None or self._polls is None:
-            reading = Reading()
-            offsets = partial(self._stored, reading)
-            self._consumer = await self.bus.consumer(self.group, self.topics, offsets)
-            self._polls = Polls(self._consumer, reading, self.clock, self.writer, self._came)
-        poll = await self._polls.next()
+        polls = self._polls = self._polls or await self._joined()
+        poll = await polls.next()
         if poll.ends:
             await self._written(poll.works)
             self._offsets |= poll.ends
             for record in poll.said:
                 self.control(record)
-        await self._report()
+        await self._report(polls.consumer)
+
+    async def _joined(self) -> Polls:
+        reading = Reading()
+        offsets = partial(self._stored, reading)
+        consumer = await self.bus.consumer(self.group, self.topics, offsets)
+        return Polls(consumer, reading, self.clock, self.writer, self._came)
 
     def _came(self) -> None:
         self.polled_at = time.monotonic()
@@ -175,13 +176,13 @@ class Intake:
             self.writer.withdraw(works)
             raise
 
-    async def _report(self) -> None:
-        if time.monotonic() < self._commit_at or self._consumer is None:
+    async def _report(self, consumer: Consumer) -> None:
+        if time.monotonic() < self._commit_at:
             return
         self._commit_at = time.monotonic() + COMMIT_EVERY
-        self._show(self._consumer.lag())
+        self._show(consumer.lag())
         try:
-            await self._note(self._consumer, COMMIT_DEADLINE)
+            await self._note(consumer, COMMIT_DEADLINE)
             self._unnoted = 0
         except BusError as error:  # noted next time: until then a topic counts as not read so far
             log.info("consumer.offsets_not_noted", error=str(error)[:200])
@@ -233,19 +234,15 @@ class Intake:
             left = there.get(doc_id, {"next": 0})
             found[place] = int(left["next"])
             top = int(left.get("top", 0))  # an earlier release kept none
-            reading.top[place] = max(
-                reading.top.get(place, 0), top
-            )  # what is written meanwhile counts
-            await self.handled.take_up(self.bus, place, found[place], reading.top[place])
+            top = reading.top[place] = max(reading.top.get(place, 0), top)  # or written meanwhile
+            await self.handled.take_up(self.bus, place, found[place], top)
         return found
 
     async def _drop(self, deadline: float) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is None:
+        polls, self._polls = self._polls, None
+        if polls is None:
             return
-        if self._polls is not None:
-            await self._polls.close()
-            self._polls = None
+        await polls.close()
         with suppress(BusError):  # Kafka's offsets are for display
-            await self._note(consumer, deadline)
-        await consumer.close(deadline)
+            await self._note(polls.consumer, deadline)
+        await polls.consumer.close(deadline)

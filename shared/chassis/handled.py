@@ -88,7 +88,7 @@ class Handled:
 
     async def _beyond(self, bus: Bus, place: Place, offset: int, top: int) -> Beyond:
         end, applied, waiting = offset, dict[str, list[int]](), dict[str, list[int]]()
-        if (await bus.ends(place[0])).get(place, 0) < offset:
+        if offset and (await bus.ends(place[0])).get(place, 0) < offset:
             return Beyond(offset, offset, applied, waiting, is_elsewhere=True)
         if top <= offset:
             return Beyond(offset, end, applied, waiting)

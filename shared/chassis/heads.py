@@ -108,12 +108,10 @@ class Announcer:
         busy: set[str] = set()
         after = first_id(since - OVERLAP)
         async for page in outbox.since(self.store, after, shown=_SHOWN):
-            for one in page:
-                for event in one["events"]:
-                    key, number = event["key"], event["sequence"]
-                    changed[key] = max(number, changed.get(key, 0))
-                    if one["at"] > upto:
-                        busy.add(key)
+            busy |= {each["key"] for one in page if one["at"] > upto for each in one["events"]}
+            for event in (each for one in page for each in one["events"]):
+                # Not the last one: the order of commits is that of their processes' clocks.
+                changed[event["key"]] = max(event["sequence"], changed.get(event["key"], 0))
             # After a long outage all this takes longer than a claim: what is said stays said.
             if len(changed) > _MOST_KEYS or duty.runs_out:
                 await self._say_all(changed, busy)
@@ -127,7 +125,7 @@ class Announcer:
         for start in range(0, len(quiet), MOST_HEADS):
             keys = quiet[start : start + MOST_HEADS]
             there = await self.store.some(streams.COLLECTION, keys)
-            heads = self._heads(there[key] for key in keys if key in there)
+            heads = self._heads(there.values())
             # What goes further by now may not be in Kafka yet: it changes, and is not quiet.
             await self._say([head for head in heads if head.sequence <= changed[head.key]])
 

@@ -42,7 +42,7 @@ class Polls:
         writer: Writer,
         came: Callable[[], None],
     ) -> None:
-        self._consumer, self._reading = consumer, reading
+        self.consumer, self._reading = consumer, reading
         self._clock, self._writer, self._came = clock, writer, came
         self._ahead: asyncio.Task[Poll] | None = None
         self._polling: asyncio.Timeout | None = None
@@ -76,7 +76,7 @@ class Polls:
         """What came, or nothing at once where `stop` is told meanwhile."""
         try:
             async with asyncio.timeout(None) as self._polling:
-                return await self._consumer.poll()
+                return await self.consumer.poll()
         except TimeoutError:
             if not self._stopping:
                 raise

@@ -106,34 +106,14 @@ class LeakyStore(MemoryStore):
 
 
 class UnsteadyPages(MemoryStore):
-    async def page(
-        self,
-        collection: str,
-        where: Mapping[str, Any],
-        *,
-        sort: str,
-        after: tuple[Any, str] | None,
-        limit: int,
-        shown: Sequence[str] = (),
-    ) -> list[Document]:
+    async def page(self, *of: Any, after: tuple[Any, str] | None, **how: Any) -> list[Document]:
         after = after if after is None else (after[0], "~")  # skips whoever has the same value
-        return await super().page(
-            collection, where, sort=sort, after=after, limit=limit, shown=shown
-        )
+        return await super().page(*of, after=after, **how)
 
 
 class ShowsAll(MemoryStore):
-    async def page(
-        self,
-        collection: str,
-        where: Mapping[str, Any],
-        *,
-        sort: str,
-        after: tuple[Any, str] | None,
-        limit: int,
-        shown: Sequence[str] = (),
-    ) -> list[Document]:
-        return await super().page(collection, where, sort=sort, after=after, limit=limit)
+    async def page(self, *of: Any, shown: Sequence[str] = (), **how: Any) -> list[Document]:
+        return await super().page(*of, **how)
 
 
 class EverybodyWins(MemoryStore):
